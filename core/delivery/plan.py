@@ -1,0 +1,170 @@
+"""What a plan says: phases, checkpoints, criteria, triggers. Plain data; planfile.py reads it from YAML."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Figure(StrEnum):
+    """What a criterion or a trigger can be about."""
+
+    ERROR_RATE = "error_rate"
+    LATENCY_P50 = "latency_p50"
+    LATENCY_P95 = "latency_p95"
+    LATENCY_P99 = "latency_p99"
+    AVAILABILITY = "availability"
+    DISAGREEMENT = "disagreement"
+    FALLBACK_RATE = "fallback_rate"
+    REVENUE = "revenue_vs_baseline"
+    ROI = "roi_vs_baseline"
+    SEGMENT_SPREAD = "segment_spread"
+    INCIDENTS = "incidents"
+    MEMORY = "memory"
+    CACHE_HIT_RATE = "cache_hit_rate"
+
+    @property
+    def quantile(self) -> float | None:
+        """The quantile that a latency figure is about; None of every other figure."""
+        return {Figure.LATENCY_P50: 0.50, Figure.LATENCY_P95: 0.95, Figure.LATENCY_P99: 0.99}.get(self)
+
+    @property
+    def unit(self) -> str:
+        """How limits of it are written: "%" (held as a fraction), "ms", "bytes", or "" for a count."""
+        if self.quantile is not None:
+            return "ms"
+        return {Figure.INCIDENTS: "", Figure.MEMORY: "bytes"}.get(self, "%")
+
+    @property
+    def label(self) -> str:
+        """What a person calls it."""
+        return _LABELS[self]
+
+
+_LABELS = {
+    Figure.ERROR_RATE: "error rate",
+    Figure.LATENCY_P50: "p50 latency",
+    Figure.LATENCY_P95: "p95 latency",
+    Figure.LATENCY_P99: "p99 latency",
+    Figure.AVAILABILITY: "availability",
+    Figure.DISAGREEMENT: "disagreement with the baseline's answers",
+    Figure.FALLBACK_RATE: "share of requests served by the fallback",
+    Figure.REVENUE: "revenue against baseline",
+    Figure.ROI: "ROI against baseline",
+    Figure.SEGMENT_SPREAD: "segment spread",
+    Figure.INCIDENTS: "open incidents",
+    Figure.MEMORY: "memory",
+    Figure.CACHE_HIT_RATE: "cache hit rate",
+}
+
+WARN_ONLY = frozenset({Figure.MEMORY, Figure.CACHE_HIT_RATE})
+"""Figures that are shown and warned about, but never hold or roll back."""
+
+_OPERATORS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`figure op value`: what should be so (a criterion), or what must not be (a trigger).
+
+    `value` is in the figure's own unit with per cent as a fraction: 0.01 for 1 %, 200.0 for 200 ms.
+    """
+
+    figure: Figure
+    op: str
+    value: float
+
+    def holds(self, value: float) -> bool:
+        """Say whether `value op self.value`."""
+        return _OPERATORS[self.op](value, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A limit that, exceeded for `hold_s` plan seconds, acts at once in every phase."""
+
+    limit: Limit
+    hold_s: float
+    then: str = "roll back"  # or "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One step of the ramp.
+
+    Attributes:
+        share: part of the learners that gets the candidate, 0 to 1.
+        starts: plan time at which it may begin at the earliest, before the plan's dates are shifted; None: at once.
+        lasts_s: plan seconds until its end is judged.
+        checkpoints: plan seconds after its beginning, ascending; the last one is `lasts_s`.
+        criteria: all must pass (or be not measured) at the end.
+        at_end: what follows where one fails at the end: "hold" or "roll back".
+        permanent: the last phase: after its end the plan is completed and triggers stay armed.
+    """
+
+    name: str
+    share: float
+    starts: float | None
+    lasts_s: float
+    checkpoints: tuple[float, ...]
+    criteria: tuple[Limit, ...]
+    at_end: str = "hold"
+    permanent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A validated plan.
+
+    Attributes:
+        flag: key of the feature flag that carries the traffic.
+        baseline, candidate: the versions' names, which are also the flag's values.
+        salt: seeds the assignment of learners; the same salt keeps the same learners in the canary.
+        sample_s: plan seconds a sample spans.
+        min_requests, min_requests_quantile: how many a rate and a latency quantile need.
+        silent_after_s, silent_rollback_s: without a sample for so long: hold; roll back.
+        confidence: one-sided confidence at which a criterion's interval must clear its limit.
+        evidence: a trigger's breach needs a binomial tail below this.
+        gauge_quorum: (N, M): a figure that doesn't pool is judged as N of the last M samples.
+        compare_share: part of the candidate's answers that the baseline computes too.
+        revenue_unit: "learner" or "request": the denominator of revenue figures.
+        currency: of revenue and cost, for display.
+        skip_gaps: a phase begins as soon as the one before is passed, whatever `starts` says.
+        simulated: what in it is made up, in words; "" in production. Shown wherever the plan's figures are.
+        text: the YAML it was read from.
+    """
+
+    name: str
+    flag: str
+    baseline: str
+    candidate: str
+    phases: tuple[Phase, ...]
+    triggers: tuple[Trigger, ...]
+    salt: str = ""
+    sample_s: float = 30.0
+    min_requests: int = 100
+    min_requests_quantile: int = 300
+    silent_after_s: float = 90.0
+    silent_rollback_s: float = 600.0
+    confidence: float = 0.95
+    evidence: float = 0.001
+    gauge_quorum: tuple[int, int] = (2, 5)
+    compare_share: float = 0.05
+    revenue_unit: str = "learner"
+    currency: str = "USD"
+    skip_gaps: bool = False
+    simulated: str = ""
+    text: str = ""
+
+    def latency_limit_ms(self) -> float | None:
+        """The latency limit whose exceeding a source should count (`Sample.slow`): the strictest p99 trigger's, or None."""
+        limits = [t.limit.value for t in self.triggers if t.limit.figure is Figure.LATENCY_P99]
+        return min(limits, default=None)

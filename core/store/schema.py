@@ -1,0 +1,162 @@
+"""Tables. What they mean is said here; how they are changed is in the modules that own them."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_name)s", "pk": "pk_%(table_name)s", "fk": "fk_%(table_name)s_%(column_0_name)s"}
+)
+
+_big = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER key
+
+# One row: the plan's clock (store.clock).
+clock = Table(
+    "clock",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("anchor_wall", Float, nullable=False),
+    Column("anchor_plan", Float, nullable=False),
+    Column("speed", Float, nullable=False),
+)
+
+# One row a deployment; owned by delivery. `revision` is the compare-and-set counter.
+deployment = Table(
+    "deployment",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("flag", String(200), nullable=False, index=True),
+    Column("plan", Text, nullable=False),  # YAML, as the user gave it
+    Column("state", String(20), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("share", Float, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("status", JSON, nullable=False),  # the rest of delivery.model.Status
+)
+
+# Append-only and hash-chained (store.eventlog). `head` has one row: count and hash of the last event.
+event = Table(
+    "event",
+    metadata,
+    Column("seq", _big, primary_key=True, autoincrement=False),
+    Column("at", Float, nullable=False),  # plan time
+    Column("wall", Float, nullable=False),  # wall time
+    Column("deployment", String(64), nullable=False, index=True),
+    Column("kind", String(60), nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("data", Text, nullable=False),  # canonical JSON, hashed as it stands
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+head = Table(
+    "event_head",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("count", _big, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+# The metrics log: sums (store.sample.Sample); rows of one span, version, segment and region add up.
+sample = Table(
+    "sample",
+    metadata,
+    Column("seq", _big, primary_key=True, autoincrement=True),
+    Column("flag", String(200), nullable=False),
+    Column("start", Float, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("version", String(200), nullable=False),
+    Column("segment", String(200), nullable=False),
+    Column("region", String(200), nullable=False),
+    Column("requests", _big, nullable=False),
+    Column("errors", _big, nullable=False),
+    Column("fallbacks", _big, nullable=False),
+    Column("probes", _big, nullable=False),
+    Column("probes_ok", _big, nullable=False),
+    Column("compared", _big, nullable=False),
+    Column("disagreed", _big, nullable=False),
+    Column("slow", _big, nullable=True),
+    Column("latency", LargeBinary, nullable=False),
+    Column("gauges", JSON, nullable=True),
+    Index("ix_sample_flag_start", "flag", "start"),
+)
+# Ids that senders chose, so that a repeat is ignored; dropped when older than any sender's retries.
+received = Table(
+    "received",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("wall", Float, nullable=False, index=True),
+)
+# Business figures per learner while a phase runs (keyed hashes, no ids), folded into sums when it ends.
+learner_total = Table(
+    "learner_total",
+    metadata,
+    Column("deployment", String(64), primary_key=True),
+    Column("phase_started", Float, primary_key=True),
+    Column("version", String(200), primary_key=True),
+    Column("learner", String(32), primary_key=True),
+    Column("requests", _big, nullable=False),
+    Column("revenue", Float, nullable=False),
+    Column("cost", Float, nullable=False),
+)
+business_sums = Table(
+    "business_sums",
+    metadata,
+    Column("deployment", String(64), primary_key=True),
+    Column("phase_started", Float, primary_key=True),
+    Column("version", String(200), primary_key=True),
+    Column("learners", _big, nullable=False),
+    Column("sums", JSON, nullable=False),
+)
+
+# What was judged at each checkpoint.
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("deployment", String(64), ForeignKey("deployment.id"), primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("phase", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("late_s", Float, nullable=False),
+    Column("verdict", JSON, nullable=False),
+)
+
+# Who may act: one row a role ("monitor"). `token` rises at each change of holder and fences off the one before.
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", String(60), primary_key=True),
+    Column("holder", String(200), nullable=False),
+    Column("token", _big, nullable=False),
+    Column("expires", Float, nullable=False),  # wall time
+    Column("beat", Float, nullable=False),  # wall time of the last tick
+    Column("late_s", Float, nullable=False),  # how late that tick began
+    Column("tick_s", Float, nullable=False),  # how long it took
+)
+
+incident = Table(
+    "incident",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("deployment", String(64), ForeignKey("deployment.id"), nullable=False, index=True),
+    Column("opened", Float, nullable=False),  # plan time
+    Column("closed", Float, nullable=True),
+    Column("cause", String(60), nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("by_monitor", Boolean, nullable=False),
+)
