@@ -41,6 +41,9 @@ deployment = Table(
     Column("id", String(64), primary_key=True),
     Column("flag", String(200), nullable=False, index=True),
     Column("plan", Text, nullable=False),  # YAML, as the user gave it
+    Column("baseline", String(200), nullable=False),  # this and the next two: all that the traffic switch needs
+    Column("candidate", String(200), nullable=False),
+    Column("salt", String(200), nullable=False),
     Column("state", String(20), nullable=False),
     Column("revision", Integer, nullable=False),
     Column("share", Float, nullable=False),
@@ -133,6 +136,15 @@ checkpoint = Table(
     Column("number", Integer, primary_key=True),
     Column("at", Float, nullable=False),
     Column("late_s", Float, nullable=False),
+    Column("verdict", JSON, nullable=False),
+)
+
+# The monitor's latest word on each deployment: what pages show, so that all of them show the same.
+latest_verdict = Table(
+    "latest_verdict",
+    metadata,
+    Column("deployment", String(64), ForeignKey("deployment.id"), primary_key=True),
+    Column("at", Float, nullable=False),
     Column("verdict", JSON, nullable=False),
 )
 

@@ -1,0 +1,78 @@
+"""Every setting, once: environment (CANARY_*), then canary.toml in the working directory, then these defaults."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+
+class Settings(BaseSettings):
+    """Settings of one installation.
+
+    Raises:
+        pydantic.ValidationError: for a value of the wrong kind, or open mode on an address others can reach.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="CANARY_", toml_file="canary.toml", extra="forbid")
+
+    home: Path = Field(Path("data/state"), description="where state lives: database, anchor, tokens, logs, caches")
+    database_url: str | None = Field(None, description="another database than canary.sqlite in home")
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8501, ge=1, le=65535, description="port to listen on")
+    allowed_hosts: tuple[str, ...] = Field((), description="further Host names that browsers and clients may use")
+    open_mode: bool = Field(False, description="reading needs no token; only on a loopback address")
+    read_tokens: tuple[SecretStr, ...] = Field((), description="tokens for reading flags and figures")
+    push_tokens: tuple[SecretStr, ...] = Field((), description="tokens for pushing figures")
+    act_tokens: tuple[SecretStr, ...] = Field((), description="tokens for acting on deployments")
+    monitor: bool = Field(True, description="run the monitor inside the server process")
+    tick_s: float = Field(5.0, gt=0, description="longest wall time between two ticks of the monitor, seconds")
+    lease_s: float = Field(6.0, gt=0, description="wall seconds without a tick after which another monitor takes over")
+    compact_after_s: tuple[tuple[float, float], ...] = Field(
+        ((2 * 86_400.0, 300.0), (14 * 86_400.0, 3_600.0)),
+        description="(age, span) in plan seconds: samples older than age are merged to spans",
+    )
+    demo_url: str | None = Field(None, description="address of the demo service, set by `canary demo`")
+    demo_token: SecretStr | None = Field(None, description="token of the demo service's fault switch, set by `canary demo`")
+
+    @model_validator(mode="after")
+    def _open_mode_stays_at_home(self) -> Settings:
+        if self.open_mode and not is_loopback(self.host):
+            raise ValueError(f"open_mode is for loopback addresses only, and host is {self.host}: set tokens instead")
+        return self
+
+    @property
+    def url(self) -> str:
+        """URL of the database."""
+        return self.database_url or f"sqlite:///{(self.home / 'canary.sqlite').resolve()}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the environment before canary.toml."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether an address can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Return the settings of this process, read once."""
+    return Settings()
