@@ -1,0 +1,74 @@
+"""Delivery: plan -> samples -> verdict -> action. Is it safe?"""
+
+from core.delivery.judge import judge
+from core.delivery.machine import allowed, apply, decide
+from core.delivery.model import (
+    Action,
+    Change,
+    Command,
+    FigureState,
+    Finding,
+    Refusal,
+    Role,
+    State,
+    Status,
+    Verdict,
+)
+from core.delivery.plan import WARN_ONLY, Figure, Limit, Phase, Plan, Trigger
+from core.delivery.planfile import PlanError, load_plan, parse_plan
+from core.delivery.records import (
+    CheckpointRecord,
+    Conflict,
+    Drill,
+    Incident,
+    Unknown,
+    checkpoints,
+    drills,
+    incidents,
+    latest_verdict,
+)
+from core.delivery.service import Busy, Deliveries, Outcome
+from core.delivery.series import Series
+from core.delivery.wire import status_to_json, verdict_from_json, verdict_to_json
+
+__all__ = [
+    "WARN_ONLY",
+    "Action",
+    "Busy",
+    "Change",
+    "CheckpointRecord",
+    "Command",
+    "Conflict",
+    "Deliveries",
+    "Drill",
+    "Figure",
+    "FigureState",
+    "Finding",
+    "Incident",
+    "Limit",
+    "Outcome",
+    "Phase",
+    "Plan",
+    "PlanError",
+    "Refusal",
+    "Role",
+    "Series",
+    "State",
+    "Status",
+    "Trigger",
+    "Unknown",
+    "Verdict",
+    "allowed",
+    "apply",
+    "checkpoints",
+    "decide",
+    "drills",
+    "incidents",
+    "judge",
+    "latest_verdict",
+    "load_plan",
+    "parse_plan",
+    "status_to_json",
+    "verdict_from_json",
+    "verdict_to_json",
+]

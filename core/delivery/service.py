@@ -1,0 +1,181 @@
+"""Acting on deployments: one transaction a change, then the switch set, read back and logged.
+
+A change is committed before the switch is told: the built-in flag service reads the committed row, so that with it a
+rollback takes effect at the commit, whether or not a monitor or this very process lives on to see it through.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from core.delivery import machine, records
+from core.delivery.model import Action, Change, Command, Refusal, State, Status
+from core.delivery.plan import Plan
+from core.store import Store, Tx
+from core.traffic import SwitchError, TrafficSwitch
+
+logger = logging.getLogger(__name__)
+
+Fence = Callable[[Tx], None]
+
+
+class Busy(RuntimeError):
+    """Another deployment of the same flag is under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a command.
+
+    Attributes:
+        status: how the deployment stands now.
+        refusal: why nothing was done; None where something was. `refusal.already` means it was so already.
+        switched: whether the traffic switch has been read back at the share that was decided.
+        note: what a person should know besides ("" for nothing).
+    """
+
+    status: Status
+    refusal: Refusal | None
+    switched: bool
+    note: str = ""
+
+
+class Deliveries:
+    """All deployments of a store, and the switch that carries their traffic."""
+
+    def __init__(self, store: Store, switch: TrafficSwitch) -> None:
+        self.store = store
+        self.switch = switch
+
+    def create(self, plan: Plan, actor: str, reason: str = "") -> Status:
+        """Remember a plan as a new deployment; it starts when told to.
+
+        Raises:
+            Busy: a deployment of the same flag has not ended yet.
+        """
+        with self.store.transaction() as tx:
+            for other in records.read_all(tx.connection, plan.flag):
+                if not other.state.ended:
+                    raise Busy(
+                        f"deployment {other.id} of flag {plan.flag!r} is {other.state}: finish, abort or roll it back first"
+                    )
+            now = self.store.clock().now()
+            status = Status(f"{plan.name}-{uuid.uuid4().hex[:8]}", plan, State.DRAFT, 1, now, why="not started")
+            records.add_deployment(tx, status)
+            data = {
+                "flag": plan.flag,
+                "baseline": plan.baseline,
+                "candidate": plan.candidate,
+                "plan": plan.text,
+                "simulated": plan.simulated,
+            }
+            tx.append("deployment created", actor, reason, status.id, data)
+        return status
+
+    def command(
+        self,
+        deployment_id: str,
+        command: Command,
+        *,
+        expected_revision: int | None = None,
+        fence: Fence | None = None,
+    ) -> Outcome:
+        """Do what is asked, in one transaction with its event, then bring the switch along.
+
+        Args:
+            deployment_id: which deployment.
+            command: what to do, who asks, and why.
+            expected_revision: refuse if the deployment has moved on since it was looked at.
+            fence: raises inside the transaction when the caller may no longer act (an expired lease).
+
+        Raises:
+            records.Unknown: there is no such deployment.
+        """
+        with self.store.transaction() as tx:
+            if fence is not None:
+                fence(tx)
+            before = records.read_status(tx.connection, deployment_id)
+            if expected_revision is not None and before.revision != expected_revision:
+                moved_on = Refusal(f"it has changed since you looked: it is {before.state} now ({before.why}). Look again")
+                return Outcome(before, moved_on, not before.needs_switch)
+            change = machine.apply(before, command, self.store.clock().now())
+            if isinstance(change, Change):
+                self._commit(tx, before, change, command)
+        if isinstance(change, Refusal):
+            # What was decided earlier may still be on its way to the switch: a second click sees it through.
+            return Outcome(before, change, self.reconcile(deployment_id, fence))
+        switched = self.reconcile(deployment_id, fence)
+        note = "" if switched else "decided and recorded, but the traffic switch has not confirmed it yet; it is tried again"
+        return Outcome(self.status(deployment_id), None, switched, note)
+
+    def _commit(self, tx: Tx, before: Status, change: Change, command: Command) -> None:
+        records.replace_deployment(tx, before, change.status)
+        tx.append(change.kind, command.actor, command.reason, before.id, change.data)
+        if command.by_person and command.action in {Action.RESUME, Action.RETRY, Action.ADVANCE, Action.ABORT}:
+            records.close_incidents(tx, before.id, command.actor, f"{command.action}: {command.reason}")
+        if not command.by_person and command.action in {Action.HOLD, Action.ROLL_BACK}:
+            records.open_incident(tx, before.id, change.kind, command.reason, command.actor)
+
+    def reconcile(self, deployment_id: str, fence: Fence | None = None) -> bool:
+        """Bring the switch to the share that was decided, read it back and log it; True when it is there.
+
+        Safe to call at any time by anybody: setting is idempotent, and the log gets one event a decision.
+        """
+        status = self.status(deployment_id)
+        if not status.needs_switch:
+            return True
+        try:
+            self.switch.set(status.plan.flag, status.share, status.revision)
+            seen = self.switch.get(status.plan.flag)
+        except SwitchError as error:
+            self._switch_failed(status, str(error))
+            return False
+        if seen.stale or seen.share != status.share:
+            self._switch_failed(status, f"asked for {status.share:g}, read back {seen.share:g} from {seen.source}")
+            return False
+        with self.store.transaction() as tx:
+            if fence is not None:
+                fence(tx)
+            current = records.read_status(tx.connection, deployment_id)
+            if current.switch_revision != status.switch_revision or not current.needs_switch:
+                return not current.needs_switch
+            now = self.store.clock().now()
+            after = replace(
+                current, revision=current.revision + 1, switched_revision=current.switch_revision, switched_at=now
+            )
+            records.replace_deployment(tx, current, after)
+            data = {"share": status.share, "source": seen.source, "attempt": status.attempt, "revision": after.revision}
+            tx.append("traffic switched", "monitor" if fence else "switch", f"read back from {seen.source}", deployment_id, data)
+        return True
+
+    def _switch_failed(self, status: Status, problem: str) -> None:
+        logger.error("the traffic switch refused %s: %s", status.id, problem)
+        with self.store.transaction() as tx:
+            open_causes = {i.cause for i in records.incidents(tx.connection, status.id, open_only=True)}
+            if "switch failed" not in open_causes:
+                data = {"share": status.share, "attempt": status.attempt}
+                tx.append("switch failed", "switch", problem, status.id, data)
+                records.open_incident(tx, status.id, "switch failed", problem, "switch")
+
+    def status(self, deployment_id: str) -> Status:
+        """Return a deployment's status.
+
+        Raises:
+            records.Unknown: there is no such deployment.
+        """
+        with self.store.read() as connection:
+            return records.read_status(connection, deployment_id)
+
+    def all(self) -> list[Status]:
+        """Return every deployment, newest first."""
+        with self.store.read() as connection:
+            return records.read_all(connection)
+
+    def current(self, flag: str | None = None) -> Status | None:
+        """Return the deployment to show: the one under way, else the newest."""
+        with self.store.read() as connection:
+            statuses = records.read_all(connection, flag)
+        return next((s for s in statuses if not s.state.ended), statuses[0] if statuses else None)

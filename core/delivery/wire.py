@@ -1,0 +1,69 @@
+"""Verdicts and statuses as plain JSON values, and verdicts back again: what the store, the API and `--json` carry."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from core.delivery.model import FigureState, Finding, Role, Status, Verdict
+from core.delivery.plan import Figure, Limit
+
+
+def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as JSON values; `verdict_from_json` gives the same verdict back."""
+    return {
+        "phase": verdict.phase,
+        "at": verdict.at,
+        "elapsed_s": verdict.elapsed_s,
+        "silent_s": verdict.silent_s,
+        "state": str(verdict.state),
+        "criteria": [_finding_to_json(f) for f in verdict.criteria],
+        "triggers": [_finding_to_json(f) for f in verdict.triggers],
+    }
+
+
+def verdict_from_json(value: dict[str, Any]) -> Verdict:
+    """Return the verdict that `verdict_to_json` wrote."""
+    return Verdict(
+        phase=value["phase"],
+        at=value["at"],
+        elapsed_s=value["elapsed_s"],
+        criteria=tuple(_finding_from_json(f) for f in value["criteria"]),
+        triggers=tuple(_finding_from_json(f) for f in value["triggers"]),
+        silent_s=value["silent_s"],
+        state=FigureState(value["state"]),
+    )
+
+
+def status_to_json(status: Status) -> dict[str, Any]:
+    """Return a deployment's status as JSON values, its plan by name."""
+    value = asdict(status)
+    plan = status.plan
+    value["plan"] = plan.name
+    return value | {
+        "state": str(status.state),
+        "flag": plan.flag,
+        "baseline": plan.baseline,
+        "candidate": plan.candidate,
+        "phase_name": plan.phases[status.phase].name if status.phase >= 0 else None,
+        "phase_ends": status.phase_ends,
+        "simulated": plan.simulated,
+    }
+
+
+def _finding_to_json(finding: Finding) -> dict[str, Any]:
+    value = asdict(finding)
+    value["limit"] = {"figure": str(finding.figure), "op": finding.limit.op, "value": finding.limit.value}
+    return value | {"role": str(finding.role), "state": str(finding.state)}
+
+
+def _finding_from_json(value: dict[str, Any]) -> Finding:
+    limit = value["limit"]
+    return Finding(
+        **value
+        | {
+            "role": Role(value["role"]),
+            "state": FigureState(value["state"]),
+            "limit": Limit(Figure(limit["figure"]), limit["op"], limit["value"]),
+        }
+    )
