@@ -1,8 +1,8 @@
 """Latency histograms that add: log-spaced buckets, so that a merged p99 is right within 2 %.
 
-A bucket i > 0 holds latencies in (MIN_MS * GAMMA**(i-1), MIN_MS * GAMMA**i]; bucket 0 holds all at or below MIN_MS and the
-last one all above. The value given for a bucket is its geometric middle, at most sqrt(GAMMA) - 1 = 1.98 % away from
-any latency in it [the bound of DDSketch: Masson, Rim & Lee, VLDB 2019].
+A bucket i > 0 holds latencies in (MIN_MS * GAMMA**(i-1), MIN_MS * GAMMA**i]; bucket 0 holds all at or below MIN_MS and
+the last one all above. The value given for a bucket is its geometric middle, at most sqrt(GAMMA) - 1 = 1.98 % away
+from any latency in it [the bound of DDSketch: Masson, Rim & Lee, VLDB 2019].
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PAIR = np.dtype([("bucket", "<u2"), ("count", "<u4")])
 
 Counts = NDArray[np.int64]
 
-MIDDLES: NDArray[np.float64] = MIN_MS * GAMMA ** (np.arange(BUCKETS) - 0.5)
+MIDDLES: NDArray[np.float64] = MIN_MS * np.power(GAMMA, np.arange(BUCKETS, dtype=np.float64) - 0.5)
 """Shape (BUCKETS,), milliseconds: the latency that stands for each bucket."""
 
 
@@ -34,7 +34,7 @@ def bucket_of(latency_ms: ArrayLike) -> NDArray[np.int64]:
 
 def counts_of(latency_ms: ArrayLike) -> Counts:
     """Count latencies (milliseconds) into a histogram of shape (BUCKETS,)."""
-    return np.bincount(bucket_of(latency_ms).ravel(), minlength=BUCKETS)
+    return np.asarray(np.bincount(bucket_of(latency_ms).ravel(), minlength=BUCKETS), dtype=np.int64)
 
 
 def encode(counts: ArrayLike) -> bytes:
@@ -60,6 +60,13 @@ def decode_many(blobs: Sequence[bytes]) -> Counts:
     return out
 
 
+def merge(blobs: Sequence[bytes] | NDArray[np.object_]) -> Counts:
+    """Add up encoded histograms; shape (BUCKETS,). Buckets add exactly, so that nothing is lost by merging."""
+    pairs = np.frombuffer(b"".join(blobs), dtype=_PAIR)
+    # Weights are added as doubles: exact up to 2**53 requests.
+    return np.bincount(pairs["bucket"], weights=pairs["count"], minlength=BUCKETS).astype(np.int64)
+
+
 def quantile(counts: ArrayLike, q: float) -> float | None:
     """Return the q-quantile in milliseconds (nearest rank, within 2 %); None of an empty histogram."""
     dense = np.asarray(counts)
@@ -71,6 +78,6 @@ def quantile(counts: ArrayLike, q: float) -> float | None:
 
 
 def count_above(counts: ArrayLike, threshold_ms: float) -> NDArray[np.int64]:
-    """Return how many latencies are above a threshold, exact to the bucket that holds it; the last axis is summed away."""
+    """Return how many latencies are above a threshold, exact to its bucket; the last axis is summed away."""
     dense = np.asarray(counts)
     return np.asarray(dense[..., threshold_ms < MIDDLES].sum(axis=-1), dtype=np.int64)

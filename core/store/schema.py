@@ -19,7 +19,11 @@ from sqlalchemy import (
 )
 
 metadata = MetaData(
-    naming_convention={"ix": "ix_%(table_name)s_%(column_0_name)s", "pk": "pk_%(table_name)s", "fk": "fk_%(table_name)s_%(column_0_name)s"}
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+    }
 )
 
 _big = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER key
@@ -94,10 +98,18 @@ sample = Table(
     Column("disagreed", _big, nullable=False),
     Column("slow", _big, nullable=True),
     Column("latency", LargeBinary, nullable=False),
-    Column("gauges", JSON, nullable=True),
+    Column("gauges", JSON(none_as_null=True), nullable=True),
     Index("ix_sample_flag_start", "flag", "start"),
+    Index("ix_sample_flag_seq", "flag", "seq"),
 )
-# Ids that senders chose, so that a repeat is ignored; dropped when older than any sender's retries.
+# One row a flag: rises with each compaction of its samples, whereupon what was read of them must be read anew.
+compaction = Table(
+    "compaction",
+    metadata,
+    Column("flag", String(200), primary_key=True),
+    Column("generation", _big, nullable=False),
+)
+# Ids that senders chose (hashed), so that a repeat is ignored; dropped when older than any sender's retries.
 received = Table(
     "received",
     metadata,
