@@ -1,0 +1,678 @@
+"""Reads a plan from YAML, and says of everything that is wrong with it where it is and what was expected.
+
+All problems are told at once. What is merely unwise is not refused here: describe.py warns of it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+
+from core.delivery.plan import WARN_ONLY, Figure, Limit, Phase, Plan, Trigger
+from core.delivery.quantities import (
+    Misread,
+    read_bytes,
+    read_count,
+    read_duration,
+    read_milliseconds,
+    read_moment,
+    read_probability,
+    read_share,
+    say_duration,
+    say_moment,
+    say_share,
+)
+
+T = TypeVar("T")
+
+MAX_BYTES = 64 * 1024
+"""The largest plan file that is read: twenty times the default plan, and checked in well under a second or two."""
+
+_MAX_DEPTH = 16
+_MAX_PROBLEMS = 100
+_MAX_CHECKPOINTS = 1000
+_MIN_TRIGGER_SAMPLES = 2
+_SILENT_SAMPLES = 3
+
+_DEFAULTS = Plan(name="", flag="", baseline="", candidate="", phases=(), triggers=())
+_PLAN_KEYS = ("name", "flag", "baseline", "candidate", "phases", "triggers")
+_PLAN_OPTIONS = (
+    "sample", "minimum", "silence", "disagreement", "revenue", "gauges",
+    "confidence", "evidence", "salt", "skip_gaps", "simulated",
+)  # fmt: skip
+_PHASE_KEYS = ("name", "traffic", "lasts", "criteria")
+_PHASE_OPTIONS = ("starts", "checkpoints", "at_end")
+
+_HIGHER_IS_BETTER = frozenset({Figure.AVAILABILITY, Figure.REVENUE, Figure.ROI, Figure.CACHE_HIT_RATE})
+_RELATIVE = frozenset({Figure.REVENUE, Figure.ROI})
+
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_LIMIT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\s*(<=|>=|==|<|>)\s*(\S.*)")
+_TRIGGER = re.compile(r"(.+?)\s+for\s+([^,]+)(?:,\s*then\s+(.+))?")
+_EVERY = re.compile(r"every\s+([^,]+)(?:,\s*(\S+)\s+times)?")
+_QUORUM = re.compile(r"([0-9]{1,3})\s+of\s+([0-9]{1,3})\s+samples")
+_CONSEQUENCES = {"hold": "hold", "roll back": "roll back", "rollback": "roll back"}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a plan.
+
+    Attributes:
+        file: as it was named. line, column: from 1; 0 where the file as a whole can't be read.
+        field: path of it, "phases[1].criteria[0]"; "" for the whole.
+        value: what was found, "" where nothing was.
+        expected: what was expected instead, to follow the word "expected".
+    """
+
+    file: str
+    line: int
+    column: int
+    field: str
+    value: str
+    expected: str
+
+    def __str__(self) -> str:
+        """Return it as one line: `plan.yaml:12:7: phases[0].traffic: "1" — expected a percentage such as "1 %"`."""
+        if not self.line:
+            return f"{_shown(self.file)}: {self.value} — expected {self.expected}"
+        field = f"{self.field}: " if self.field else ""
+        found = f'"{_shown(self.value)}"' if self.value else "nothing"
+        return f"{_shown(self.file)}:{self.line}:{self.column}: {field}{found} — expected {self.expected}"
+
+
+class PlanError(Exception):
+    """A plan that can't be used; `problems` is never empty, in the file's order. As text: one line a problem."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: list[Problem] = sorted(problems, key=lambda p: (p.line, p.column))
+        super().__init__("\n".join(str(p) for p in self.problems))
+
+
+def load_plan(path: str | Path) -> Plan:
+    """Read a plan file.
+
+    Raises:
+        PlanError: it is missing, no file, unreadable, too large, not UTF-8, or not a plan (see `parse_plan`).
+    """
+    name = str(path)
+
+    def unreadable(found: str, expected: str = "the path of a plan file") -> PlanError:
+        return PlanError([Problem(name, 0, 0, "", found, expected)])
+
+    try:
+        with Path(path).open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise unreadable("no such file") from None
+    except IsADirectoryError:
+        raise unreadable("is a directory") from None
+    except PermissionError:
+        raise unreadable("may not be read", "a file that you may read") from None
+    except (OSError, ValueError) as error:
+        raise unreadable(f"can't be read ({error})") from None
+    if len(raw) > MAX_BYTES:
+        raise unreadable(f"is larger than {MAX_BYTES // 1024} KiB", "a plan, which takes a few KiB")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode("utf-8-sig")
+        bad = raw[error.start : error.start + 1].hex()
+        line, column = _position(before, len(before))
+        raise PlanError([Problem(name, line, column, "", f"byte 0x{bad}", "text in UTF-8")]) from None
+    return parse_plan(text, name)
+
+
+def parse_plan(text: str, name: str = "plan.yaml") -> Plan:
+    """Read a plan from YAML text; `name` is what problems call the file.
+
+    The end of a phase is always a checkpoint, whether it is in the list or not. A phase that lasts "permanent" is
+    completed after its last checkpoint.
+
+    Raises:
+        PlanError: all that is wrong with it. Never anything else, whatever the text.
+    """
+    root = _compose(text, name)
+    reader = _Reader(name)
+    plan = _plan(reader, root, text)
+    if reader.problems:
+        raise PlanError(reader.problems)
+    return plan
+
+
+# --- YAML: plain nodes with their places -----------------------------------------------------------------------------
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Refuses what a plan has no use for and what could make a small file large: anchors, aliases, tags, depth."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) or getattr(event, "tag", None):
+            raise yaml.MarkedYAMLError(
+                problem="plain values: no anchors (&), aliases (*) or tags (!)", problem_mark=event.start_mark
+            )
+        if self.depth >= _MAX_DEPTH:
+            raise yaml.MarkedYAMLError(
+                problem=f"lists and mappings nested at most {_MAX_DEPTH} deep", problem_mark=event.start_mark
+            )
+        self.depth += 1
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
+def _compose(text: str, name: str) -> yaml.Node:
+    """Return the root node, or raise PlanError with the place where the text stops being YAML."""
+
+    def failed(line: int, column: int, expected: str) -> PlanError:
+        lines = text.splitlines()
+        found = lines[line - 1].strip() if line <= len(lines) else ""
+        return PlanError([Problem(name, line, column, "", found, expected)])
+
+    if len(text) > MAX_BYTES:
+        raise PlanError([Problem(name, 0, 0, "", f"is larger than {MAX_BYTES // 1024} KiB", "a plan of a few KiB")])
+    try:
+        loader = _PlainLoader(text)
+        root = loader.get_single_node()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        raise failed(line, column, _yaml_expectation(error)) from None
+    except yaml.reader.ReaderError as error:
+        raise failed(*_position(text, error.position), "printable characters only") from None
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        # PyYAML lets Python's own errors through for absurd escapes and version numbers.
+        raise failed(1, 1, f"YAML that can be read ({error})") from None
+    if root is None:
+        raise PlanError([Problem(name, 1, 1, "", "", f"a plan: a mapping with {_listed(_PLAN_KEYS)}")])
+    return root
+
+
+def _yaml_expectation(error: yaml.MarkedYAMLError) -> str:
+    problem = error.problem or error.context or "not YAML"
+    if "'\\t'" in problem:
+        return "spaces, not a tab, before and between words"
+    if type(error) is yaml.MarkedYAMLError:  # our own: it already is what was expected
+        return problem
+    if "single document" in (error.context or ""):
+        return "one document only, without a second '---'"
+    return f"valid YAML ({problem})"
+
+
+def _position(text: str, index: int) -> tuple[int, int]:
+    """Return line and column, from 1, of a place in a text."""
+    return text.count("\n", 0, index) + 1, index - (text.rfind("\n", 0, index) + 1) + 1
+
+
+def _shown(text: str) -> str:
+    """Return a text for one line of a terminal: cut, with unprintable characters escaped."""
+    cut = text if len(text) <= 80 else text[:77] + "..."
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in cut)
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(words)
+
+
+def _suggestion(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word[:40], list(known), 1)
+    return f'; did you mean "{close[0]}"?' if close else ""
+
+
+class _Reader:
+    """Reads nodes, and collects what is wrong instead of stopping at it.
+
+    What can't be read is replaced by the caller's default. For numbers that is NaN, which fails every comparison, so
+    that one mistake isn't reported a second time by the checks that follow.
+    """
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+
+    def report(self, node: yaml.Node, field: str, expected: str, value: str | None = None) -> None:
+        found = _found(node) if value is None else value
+        mark = node.start_mark
+        self.problems.append(Problem(self.file, mark.line + 1, mark.column + 1, field, found, expected))
+        if len(self.problems) >= _MAX_PROBLEMS:
+            raise PlanError(self.problems)
+
+    def value(self, node: yaml.Node | None, field: str, read: Callable[[str], T], default: T) -> T:
+        """Read a single value; `default` where there is no node or it can't be read."""
+        if node is None:
+            return default
+        try:
+            return read(node.value.strip() if isinstance(node, yaml.ScalarNode) else "")
+        except Misread as misread:
+            self.report(node, field, misread.expected)
+            return default
+
+    def mapping(
+        self, node: yaml.Node, field: str, required: tuple[str, ...], optional: tuple[str, ...] = ()
+    ) -> dict[str, yaml.Node]:
+        """Return a mapping's nodes by key, without those that are unknown."""
+        known = required + optional
+        if not isinstance(node, yaml.MappingNode):
+            self.report(node, field, f"a mapping with {_listed(known)}")
+            return {}
+        found: dict[str, yaml.Node] = {}
+        lines: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else ""
+            path = _path(field, key)
+            if key in lines:
+                self.report(key_node, path, f"each key once; it is already in line {lines[key]}")
+            elif key not in known:
+                self.report(key_node, path, f"one of {_listed(known)}{_suggestion(key, known)}")
+            else:
+                found[key] = value_node
+            lines.setdefault(key, key_node.start_mark.line + 1)
+        for key in required:
+            if key not in lines:
+                self.report(node, _path(field, key), f"{_MISSING[key]}", value="")
+        return found
+
+    def items(self, node: yaml.Node | None, field: str, expected: str) -> Iterator[tuple[str, yaml.Node]]:
+        """Yield a list's nodes with their paths; report where it isn't a list, or is empty."""
+        if node is None:
+            return
+        if not isinstance(node, yaml.SequenceNode) or not node.value:
+            self.report(node, field, expected, value="an empty list" if isinstance(node, yaml.SequenceNode) else None)
+            return
+        for index, item in enumerate(node.value):
+            yield f"{field}[{index}]", item
+
+
+_MISSING = {
+    "name": "a name",
+    "flag": "the key of the feature flag that carries the traffic",
+    "baseline": "the name of the version that serves today",
+    "candidate": "the name of the version that is to take over",
+    "triggers": "a list of triggers; without one nothing rolls back by itself",
+    "phases": "a list of phases",
+    "traffic": 'a percentage such as "1 %"',
+    "lasts": 'a duration such as "2 h", or "permanent"',
+    "criteria": "a list of criteria; without one a phase would pass whatever happens",
+}
+
+
+def _path(field: str, key: str) -> str:
+    return f"{field}.{key}" if field else key
+
+
+def _found(node: yaml.Node) -> str:
+    if isinstance(node, yaml.ScalarNode):
+        return str(node.value)
+    return "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
+
+
+# --- Single values ---------------------------------------------------------------------------------------------------
+
+
+def _key(text: str) -> str:
+    if _KEY.fullmatch(text) is None:
+        raise Misread('a name of letters, digits, ".", "_" and "-", at most 64, such as "fast"')
+    return text
+
+
+def _text(text: str) -> str:
+    words = " ".join(text.split())
+    if not words or len(words) > 200 or not words.isprintable():
+        raise Misread("a text of at most 200 printable characters")
+    return words
+
+
+def _boolean(text: str) -> bool:
+    try:
+        return {"true": True, "yes": True, "false": False, "no": False}[text.lower()]
+    except KeyError:
+        raise Misread("true or false") from None
+
+
+def _one_of(choices: Mapping[str, str]) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise Misread(f"one of {_listed(dict.fromkeys(choices.values()))}{_suggestion(text, choices)}")
+        return choices[text]
+
+    return read
+
+
+def _traffic(text: str) -> float:
+    share = read_share(text)
+    if not 0 < share <= 1:
+        raise Misread("more than 0 % and at most 100 %")
+    return share
+
+
+def _fraction(text: str) -> float:
+    share = read_share(text)
+    if not 0 <= share <= 1:
+        raise Misread("from 0 % to 100 %")
+    return share
+
+
+def _confidence(text: str) -> float:
+    share = read_share(text)
+    if not 0.5 <= share < 1:
+        raise Misread('a confidence from 50 % to below 100 %, such as "95 %"')
+    return share
+
+
+def _minimum(text: str) -> int:
+    count = read_count(text)
+    if not 1 <= count <= 10**9:
+        raise Misread("a whole number from 1 up")
+    return count
+
+
+def _currency(text: str) -> str:
+    if re.fullmatch("[A-Z]{3}", text) is None:
+        raise Misread('a currency\'s three letters, such as "USD"')
+    return text
+
+
+def _quorum(text: str) -> tuple[int, int]:
+    match = _QUORUM.fullmatch(text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise Misread('so many of so many samples, such as "2 of 5 samples"')
+    return int(match[1]), int(match[2])
+
+
+def _moment(text: str) -> float | None:
+    return read_moment(text)
+
+
+def _lasts(text: str) -> float:
+    """Read a phase's length in seconds; infinity for "permanent"."""
+    if text == "permanent":
+        return math.inf
+    try:
+        return read_duration(text)
+    except Misread as misread:
+        raise Misread(f'{misread.expected}, or "permanent"') from None
+
+
+def _limit(text: str) -> Limit:
+    """Read "figure op value", with the value in the figure's own unit and within what the figure can be."""
+    match = _LIMIT.fullmatch(text)
+    if match is None:
+        raise Misread('a figure, one of < <= > >= ==, and a limit, such as "error_rate < 1 %"')
+    name, op, written = match.groups()
+    try:
+        figure = Figure(name)
+    except ValueError:
+        raise Misread(f"a figure, one of {_listed(Figure)}{_suggestion(name, Figure)}") from None
+    try:
+        value = _LIMIT_READERS[figure.unit](written)
+    except Misread as misread:
+        raise Misread(f"for {figure} {misread.expected}") from None
+    if figure in _RELATIVE and not -1 < value <= 10:
+        raise Misread(f"for {figure} a limit over -100 % and up to 1000 %")
+    if figure not in _RELATIVE and figure.unit == "%" and not 0 < value < 1:
+        raise Misread(f"for {figure} a limit between 0 % and 100 %, both excluded")
+    if figure.unit in {"ms", "bytes"} and value <= 0:
+        raise Misread(f"for {figure} a limit over 0")
+    if op == "==" and figure.unit:
+        raise Misread(f"< or > for {figure}: it is hardly ever exactly so")
+    return Limit(figure, op, value)
+
+
+_LIMIT_READERS: Mapping[str, Callable[[str], float]] = {
+    "%": read_share,
+    "ms": read_milliseconds,
+    "bytes": read_bytes,
+    "": read_count,
+}
+
+
+def _criterion(text: str) -> Limit | None:
+    """Read what should be so. (Never None: the type leaves room for the default of a criterion that can't be read.)"""
+    limit = _limit(text)
+    if limit.figure is Figure.INCIDENTS:
+        if not limit.holds(0):
+            raise Misread('a criterion that no incident meets, such as "incidents == 0"')
+    elif limit.op.startswith("<") == (limit.figure in _HIGHER_IS_BETTER):
+        better, op = ("more", ">") if limit.figure in _HIGHER_IS_BETTER else ("less", "<")
+        raise Misread(f'"{limit.figure} {op} ...": a criterion says what should be so, and {better} of it is better')
+    return limit
+
+
+def _trigger(text: str) -> Trigger:
+    """Read what must not be, for how long, and what follows."""
+    match = _TRIGGER.fullmatch(text)
+    if match is None:
+        raise Misread('a limit and how long it is exceeded, such as "error_rate > 1.5 % for 2 min"')
+    limit = _limit(match[1])
+    if limit.figure in WARN_ONLY:
+        raise Misread(f"another figure: {limit.figure} only warns, and can be a criterion but not a trigger")
+    if limit.figure is Figure.INCIDENTS:
+        if limit.holds(0):
+            raise Misread('a trigger that no incident leaves at rest, such as "incidents > 0 for 2 min"')
+    elif limit.op.startswith(">") == (limit.figure in _HIGHER_IS_BETTER):
+        better, op = ("more", "<") if limit.figure in _HIGHER_IS_BETTER else ("less", ">")
+        raise Misread(
+            f'"{limit.figure} {op} ...": {better} of it is better, so that this would act on a healthy candidate'
+        )
+    hold_s = read_duration(match[2].strip())
+    return Trigger(limit, hold_s, _one_of(_CONSEQUENCES)(match[3])) if match[3] else Trigger(limit, hold_s)
+
+
+# --- The plan --------------------------------------------------------------------------------------------------------
+
+
+def _plan(reader: _Reader, root: yaml.Node, text: str) -> Plan:
+    fields = reader.mapping(root, "", _PLAN_KEYS, _PLAN_OPTIONS)
+
+    def top(key: str, read: Callable[[str], T], default: T) -> T:
+        return reader.value(fields.get(key), key, read, default)
+
+    def under(key: str, *known: str) -> dict[str, yaml.Node]:
+        node = fields.get(key)
+        return {} if node is None else reader.mapping(node, key, (), known)
+
+    baseline, candidate = top("baseline", _key, ""), top("candidate", _key, "")
+    if candidate and candidate == baseline:
+        reader.report(fields["candidate"], "candidate", "another version than the baseline")
+
+    sample_s = top("sample", read_duration, _DEFAULTS.sample_s)
+    minimum = under("minimum", "rate", "quantile")
+    silence = under("silence", "hold", "rollback")
+    silent_after_s = reader.value(silence.get("hold"), "silence.hold", read_duration, _SILENT_SAMPLES * sample_s)
+    silent_rollback_s = reader.value(
+        silence.get("rollback"), "silence.rollback", read_duration, max(_DEFAULTS.silent_rollback_s, silent_after_s)
+    )
+    if silent_after_s < sample_s:
+        reader.report(silence["hold"], "silence.hold", f"at least one sample, {say_duration(sample_s)}")
+    if silent_rollback_s < silent_after_s:
+        place = silence.get("rollback", silence["hold"])
+        reader.report(place, "silence.rollback", f"at least silence.hold, {say_duration(silent_after_s)}")
+
+    disagreement = under("disagreement", "compare")
+    revenue = under("revenue", "per", "currency")
+    gauges = under("gauges", "breach")
+    return Plan(
+        name=top("name", _text, ""),
+        flag=top("flag", _key, ""),
+        baseline=baseline,
+        candidate=candidate,
+        phases=_phases(reader, fields.get("phases"), sample_s),
+        triggers=_triggers(reader, fields.get("triggers"), sample_s),
+        salt=top("salt", _text, _DEFAULTS.salt),
+        sample_s=sample_s,
+        min_requests=reader.value(minimum.get("rate"), "minimum.rate", _minimum, _DEFAULTS.min_requests),
+        min_requests_quantile=reader.value(
+            minimum.get("quantile"), "minimum.quantile", _minimum, _DEFAULTS.min_requests_quantile
+        ),
+        silent_after_s=silent_after_s,
+        silent_rollback_s=silent_rollback_s,
+        confidence=top("confidence", _confidence, _DEFAULTS.confidence),
+        evidence=top("evidence", read_probability, _DEFAULTS.evidence),
+        gauge_quorum=reader.value(gauges.get("breach"), "gauges.breach", _quorum, _DEFAULTS.gauge_quorum),
+        compare_share=reader.value(
+            disagreement.get("compare"), "disagreement.compare", _fraction, _DEFAULTS.compare_share
+        ),
+        revenue_unit=reader.value(
+            revenue.get("per"), "revenue.per", _one_of({u: u for u in ("learner", "request")}), _DEFAULTS.revenue_unit
+        ),
+        currency=reader.value(revenue.get("currency"), "revenue.currency", _currency, _DEFAULTS.currency),
+        skip_gaps=top("skip_gaps", _boolean, _DEFAULTS.skip_gaps),
+        simulated=top("simulated", _text, _DEFAULTS.simulated),
+        text=text,
+    )
+
+
+def _triggers(reader: _Reader, node: yaml.Node | None, sample_s: float) -> tuple[Trigger, ...]:
+    read: list[Trigger] = []
+    unread = Trigger(Limit(Figure.INCIDENTS, ">", math.nan), math.nan)
+    for field, item in reader.items(node, "triggers", _MISSING["triggers"]):
+        trigger = reader.value(item, field, _trigger, unread)
+        if trigger.hold_s < _MIN_TRIGGER_SAMPLES * sample_s:
+            shortest = say_duration(_MIN_TRIGGER_SAMPLES * sample_s)
+            reader.report(item, field, f"held for at least {_MIN_TRIGGER_SAMPLES} samples, {shortest}")
+        if trigger in read and trigger is not unread:
+            reader.report(item, field, f"each trigger once; this one is triggers[{read.index(trigger)}], too")
+        read.append(trigger)
+    return tuple(read)
+
+
+def _phases(reader: _Reader, node: yaml.Node | None, sample_s: float) -> tuple[Phase, ...]:
+    phases: list[Phase] = []
+    for field, item in reader.items(node, "phases", _MISSING["phases"]):
+        fields = reader.mapping(item, field, _PHASE_KEYS, _PHASE_OPTIONS)
+        phase = _phase(reader, fields, field, sample_s)
+        _check_order(reader, phases, phase, item, fields, field)
+        phases.append(phase)
+    return tuple(phases)
+
+
+def _check_order(
+    reader: _Reader,
+    before: list[Phase],
+    phase: Phase,
+    item: yaml.Node,
+    fields: Mapping[str, yaml.Node],
+    field: str,
+) -> None:
+    """Report what is wrong with a phase in view of those before it."""
+    names = [p.name for p in before]
+    if phase.name and phase.name in names:
+        first = names.index(phase.name)
+        reader.report(fields["name"], f"{field}.name", f"a name of its own; phases[{first}] has this one")
+    if not before:
+        return
+    if before[-1].permanent:
+        reader.report(item, field, f"no phase after {before[-1].name}, which is permanent", value="another phase")
+    if phase.share <= before[-1].share:
+        reader.report(
+            fields["traffic"], f"{field}.traffic", f"more than the phase before has, {say_share(before[-1].share)}"
+        )
+    started = [p.starts for p in before if p.starts is not None]
+    if phase.starts is not None and started and phase.starts <= started[-1]:
+        reader.report(
+            fields["starts"], f"{field}.starts", f"a moment after the phase before it starts, {say_moment(started[-1])}"
+        )
+
+
+def _phase(reader: _Reader, fields: Mapping[str, yaml.Node], field: str, sample_s: float) -> Phase:
+    def get(key: str, read: Callable[[str], T], default: T) -> T:
+        return reader.value(fields.get(key), f"{field}.{key}", read, default)
+
+    lasts_s = get("lasts", _lasts, math.nan)
+    permanent = math.isinf(lasts_s)
+    checkpoints = _checkpoints(reader, fields, f"{field}.checkpoints", lasts_s, sample_s)
+    if permanent:
+        lasts_s = checkpoints[-1] if checkpoints else math.nan
+    elif lasts_s < sample_s:
+        reader.report(fields["lasts"], f"{field}.lasts", f"at least one sample, {say_duration(sample_s)}")
+    return Phase(
+        name=get("name", _text, ""),
+        share=get("traffic", _traffic, math.nan),
+        starts=get("starts", _moment, None),
+        lasts_s=lasts_s,
+        checkpoints=checkpoints,
+        criteria=_criteria(reader, fields.get("criteria"), f"{field}.criteria"),
+        at_end=get("at_end", _one_of(_CONSEQUENCES), "hold"),
+        permanent=permanent,
+    )
+
+
+def _criteria(reader: _Reader, node: yaml.Node | None, field: str) -> tuple[Limit, ...]:
+    criteria: dict[Figure, Limit] = {}
+    for path, item in reader.items(node, field, _MISSING["criteria"]):
+        limit = reader.value(item, path, _criterion, None)
+        if limit is None:
+            continue
+        if limit.figure in criteria:
+            reader.report(item, path, f"one criterion a figure; {limit.figure} has one already")
+        criteria[limit.figure] = limit
+    return tuple(criteria.values())
+
+
+def _checkpoints(
+    reader: _Reader, fields: Mapping[str, yaml.Node], field: str, lasts_s: float, sample_s: float
+) -> tuple[float, ...]:
+    """Return a phase's checkpoints; its end is always the last. Empty where they, or its length, can't be read."""
+    node = fields.get("checkpoints")
+    permanent = math.isinf(lasts_s)
+    if node is None:
+        if permanent:
+            expected = 'checkpoints: "every 1 d, 13 times", as it lasts for good and is completed after the last one'
+            reader.report(fields["lasts"], field, expected, value="")
+        return () if permanent else (lasts_s,)
+    if isinstance(node, yaml.ScalarNode):
+        times = _repeated(reader, node, field, lasts_s)
+    else:
+        times = _one_by_one(reader, node, field)
+    if not times:
+        return ()
+    place, steps = [n for n, _ in times], [t for _, t in times]
+    for at, before, where in zip(steps, [0.0, *steps], place, strict=False):
+        if at > lasts_s:
+            reader.report(where, field, f"checkpoints within the phase, which lasts {say_duration(lasts_s)}")
+            break
+        if at - before < sample_s:
+            reader.report(where, field, f"ascending times, at least one sample, {say_duration(sample_s)}, apart")
+            break
+    if not permanent and steps[-1] < lasts_s:
+        steps.append(lasts_s)
+    return tuple(steps)
+
+
+def _one_by_one(reader: _Reader, node: yaml.Node, field: str) -> list[tuple[yaml.Node, float]]:
+    expected = 'a list of durations such as "[15 min, 30 min]", or "every 15 min"'
+    return [
+        (item, reader.value(item, path, read_duration, math.nan)) for path, item in reader.items(node, field, expected)
+    ]
+
+
+def _repeated(reader: _Reader, node: yaml.ScalarNode, field: str, lasts_s: float) -> list[tuple[yaml.Node, float]]:
+    """Read "every 15 min" (to the phase's end) and "every 1 d, 13 times"."""
+
+    def read(text: str) -> list[float]:
+        match = _EVERY.fullmatch(text)
+        if match is None:
+            raise Misread('a list of durations such as "[15 min, 30 min]", or "every 15 min", or "every 1 d, 13 times"')
+        step = read_duration(match[1].strip())
+        if match[2] is None and math.isinf(lasts_s):
+            raise Misread('how many times, too, as in "every 1 d, 13 times", because the phase lasts for good')
+        if match[2] is None:
+            count = 0 if math.isnan(lasts_s) else int(min(lasts_s / step, _MAX_CHECKPOINTS + 1))
+        else:
+            count = read_count(match[2])
+        if count > _MAX_CHECKPOINTS or (match[2] is not None and count < 1):
+            raise Misread(f"from 1 to {_MAX_CHECKPOINTS} checkpoints")
+        return [step * i for i in range(1, count + 1)]
+
+    times: list[float] = reader.value(node, field, read, [])
+    return [(node, at) for at in times]
