@@ -1,0 +1,232 @@
+"""Where flag evaluation reads deployments: cheaply enough to ask before every evaluation whether anything has changed.
+
+SQLite counts the commits of other connections (`PRAGMA data_version`), which takes microseconds to read; another
+database is asked for the rows themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.store.schema import deployment
+from core.traffic.bucketing import Rule
+
+BUSY_MS = 50
+"""How long an evaluation waits for a locked database: callers have given up by the time a longer wait ends."""
+
+_STARTED = frozenset({"running", "holding", "advancing"})
+
+
+class RowsUnavailable(Exception):
+    """The deployments can't be read now. The text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a committed deployment says of its flag.
+
+    Attributes:
+        phase: index of the phase it is or was in; -1: never started.
+        phase_started, rolled_back_at, judged_at: plan times, None where it has not happened.
+    """
+
+    id: str
+    flag: str
+    baseline: str
+    candidate: str
+    salt: str
+    state: str
+    revision: int
+    share: float
+    created: float
+    phase: int
+    phase_started: float | None
+    rolled_back_at: float | None
+    judged_at: float | None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether its phases are going on."""
+        return self.state in _STARTED
+
+    @property
+    def decided_at(self) -> float:
+        """Plan time of the last decision that moved traffic (a completed deployment's later checkpoints move none)."""
+        if self.state == "rolled back":
+            moved = self.rolled_back_at
+        elif self.state == "aborted":
+            moved = self.judged_at
+        else:
+            moved = self.phase_started
+        return moved if moved is not None else self.created
+
+
+def rule_of(rows: list[Row]) -> Rule | None:
+    """Return what decides a flag, from all of its deployments; None when there are none.
+
+    A deployment under way decides. Else the one that moved traffic last: one that completed at 100 % goes on serving
+    its candidate while the next is a draft, and one that was rolled back serves its baseline, whatever completed
+    before it. With none ever started the flag is off and the newest draft's baseline serves.
+    """
+    if not rows:
+        return None
+    started = [row for row in rows if row.phase >= 0]
+    if not started:
+        return _rule(max(rows, key=lambda row: row.created), active=False)
+    return _rule(max(started, key=lambda row: (row.under_way, row.decided_at, row.created)), active=True)
+
+
+def _rule(row: Row, *, active: bool) -> Rule:
+    serves = active and (row.under_way or row.state == "completed")
+    share = row.share if serves else 0.0
+    return Rule(row.flag, row.id, row.baseline, row.candidate, row.salt, share, row.revision, active)
+
+
+class DeploymentRows(Protocol):
+    """Reads committed deployments. Every method raises RowsUnavailable."""
+
+    blocking: bool
+    """Whether reading takes long enough to keep it off an event loop."""
+
+    def version(self) -> object:
+        """Return a value that differs whenever rows may have changed since it was last asked for."""
+
+    def read(self, flag: str) -> list[Row]:
+        """Return all deployments of a flag."""
+
+    def flags(self) -> list[str]:
+        """Return all flags that have a deployment, in order."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+_C = deployment.c
+_COLUMNS = (_C.id, _C.flag, _C.baseline, _C.candidate, _C.salt, _C.state, _C.revision, _C.share, _C.created, _C.status)
+
+
+def _row(values: Sequence[Any], status: Mapping[str, Any]) -> Row:
+    named = dict(zip((c.name for c in _COLUMNS[:-1]), values, strict=True))
+    times = {name: status.get(name) for name in ("phase_started", "rolled_back_at", "judged_at")}
+    return Row(**named, phase=status.get("phase", -1), **times)
+
+
+class SqliteRows:
+    """Deployments in an SQLite file, through one connection of its own. Not thread-safe: the caller locks.
+
+    A file that was deleted or replaced under an open connection still reads, and never changes again; so its identity
+    is compared before each read.
+    """
+
+    blocking = False
+    _SELECT = f"SELECT {', '.join(c.name for c in _COLUMNS)} FROM {deployment.name} WHERE flag = ?"  # noqa: S608
+    _FLAGS = f"SELECT DISTINCT flag FROM {deployment.name} ORDER BY flag"  # noqa: S608
+
+    def __init__(self, path: Path) -> None:
+        self._path = os.fspath(path)
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._opened = 0
+
+    def version(self) -> object:
+        """Return (times opened, SQLite's data version)."""
+        connection = self._checked()
+        try:
+            return self._opened, connection.execute("PRAGMA data_version").fetchone()[0]
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+
+    def read(self, flag: str) -> list[Row]:
+        """Return all deployments of a flag."""
+        return [_row(values[:-1], json.loads(values[-1])) for values in self._fetch(self._SELECT, flag)]
+
+    def flags(self) -> list[str]:
+        """Return all flags, in order."""
+        return [values[0] for values in self._fetch(self._FLAGS)]
+
+    def close(self) -> None:
+        """Close the connection; the next read opens a new one."""
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+        self._connection = None
+
+    def _fetch(self, sql: str, *parameters: str) -> list[Any]:
+        connection = self._checked()
+        try:
+            return connection.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+
+    def _checked(self) -> sqlite3.Connection:
+        try:
+            status = os.stat(self._path)
+        except OSError as error:
+            self.close()
+            raise RowsUnavailable(f"the database file can't be found: {error.strerror}") from error
+        file = (status.st_dev, status.st_ino)
+        if self._connection is None or file != self._file:
+            self.close()
+            self._connection = self._open()
+            self._file = file
+            self._opened += 1
+        return self._connection
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            # rw, not rwc: a missing file must not come back as an empty one. query_only: this connection never writes.
+            uri = f"{Path(self._path).absolute().as_uri()}?mode=rw"
+            connection = sqlite3.connect(
+                uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000
+            )
+            connection.execute("PRAGMA query_only = ON")
+        except sqlite3.Error as error:
+            raise RowsUnavailable(f"the database can't be opened: {error}") from error
+        return connection
+
+    def _failed(self, error: sqlite3.Error) -> RowsUnavailable:
+        self.close()
+        return RowsUnavailable(f"the database can't be read: {error}")
+
+
+class SqlRows:
+    """Deployments in any database that SQLAlchemy knows, asked for at every evaluation."""
+
+    blocking = True
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def version(self) -> object:
+        """Return a value that is never the same twice: rows are read each time."""
+        return object()
+
+    def read(self, flag: str) -> list[Row]:
+        """Return all deployments of a flag."""
+        try:
+            with self._engine.connect() as connection:
+                found = connection.execute(select(*_COLUMNS).where(_C.flag == flag)).all()
+        except SQLAlchemyError as error:
+            raise RowsUnavailable(f"the database can't be read: {error}") from error
+        return [_row(values[:-1], values[-1]) for values in found]
+
+    def flags(self) -> list[str]:
+        """Return all flags, in order."""
+        try:
+            with self._engine.connect() as connection:
+                return list(connection.scalars(select(_C.flag).distinct().order_by(_C.flag)))
+        except SQLAlchemyError as error:
+            raise RowsUnavailable(f"the database can't be read: {error}") from error
+
+    def close(self) -> None:
+        """Nothing to let go of: the engine belongs to the store."""
