@@ -34,7 +34,8 @@ def bucket_of(latency_ms: ArrayLike) -> NDArray[np.int64]:
 
 def counts_of(latency_ms: ArrayLike) -> Counts:
     """Count latencies (milliseconds) into a histogram of shape (BUCKETS,)."""
-    return np.asarray(np.bincount(bucket_of(latency_ms).ravel(), minlength=BUCKETS), dtype=np.int64)
+    counts: Counts = np.bincount(bucket_of(latency_ms).ravel(), minlength=BUCKETS).astype(np.int64)
+    return counts
 
 
 def encode(counts: ArrayLike) -> bytes:
@@ -48,7 +49,8 @@ def encode(counts: ArrayLike) -> bytes:
 
 def decode(blob: bytes) -> Counts:
     """Unpack what `encode` packed; shape (BUCKETS,)."""
-    return decode_many([blob])[0]
+    counts: Counts = decode_many([blob])[0]
+    return counts
 
 
 def decode_many(blobs: Sequence[bytes]) -> Counts:
@@ -64,7 +66,16 @@ def merge(blobs: Sequence[bytes] | NDArray[np.object_]) -> Counts:
     """Add up encoded histograms; shape (BUCKETS,). Buckets add exactly, so that nothing is lost by merging."""
     pairs = np.frombuffer(b"".join(blobs), dtype=_PAIR)
     # Weights are added as doubles: exact up to 2**53 requests.
-    return np.bincount(pairs["bucket"], weights=pairs["count"], minlength=BUCKETS).astype(np.int64)
+    counts: Counts = np.bincount(pairs["bucket"], weights=pairs["count"], minlength=BUCKETS).astype(np.int64)
+    return counts
+
+
+def merge_groups(blobs: Sequence[bytes] | NDArray[np.object_], group: ArrayLike, groups: int) -> Counts:
+    """Add up encoded histograms by group, of shape (len(blobs),) and in [0, groups); shape (groups, BUCKETS)."""
+    pairs = np.frombuffer(b"".join(blobs), dtype=_PAIR)
+    row = np.repeat(np.asarray(group, dtype=np.int64), [len(blob) // _PAIR.itemsize for blob in blobs])
+    flat = np.bincount(row * BUCKETS + pairs["bucket"], weights=pairs["count"], minlength=groups * BUCKETS)
+    return flat.astype(np.int64).reshape(groups, BUCKETS)
 
 
 def quantile(counts: ArrayLike, q: float) -> float | None:

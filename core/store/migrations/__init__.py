@@ -1,0 +1,52 @@
+"""Bringing a database's tables up to date, from code and from an installed package (Alembic, with no ini file)."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+from core.store.errors import StoreUnavailable
+
+HEAD = "0001"
+"""The newest revision."""
+
+_one_at_a_time = threading.Lock()  # Alembic keeps what it is doing in module globals
+
+
+def upgrade(engine: Engine) -> None:
+    """Migrate to `HEAD`; the caller keeps other processes away.
+
+    Raises:
+        StoreUnavailable: the database is newer than this program.
+    """
+    with engine.begin() as connection:
+        found = revision(connection)
+        if found == HEAD:
+            return
+        if found is not None and found > HEAD:
+            raise StoreUnavailable(
+                f"The database was written by a newer version of this program (its tables are at revision {found}, "
+                f"known here up to {HEAD}). Install that version, or restore a backup from before it."
+            )
+        _run(connection)
+
+
+def revision(connection: Connection) -> str | None:
+    """Return the revision of a database's tables; None of an empty database."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
+
+
+def _run(connection: Connection) -> None:
+    from alembic import command  # takes as long to import as all the rest: only where there is something to do
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    with _one_at_a_time:
+        command.upgrade(config, "head")

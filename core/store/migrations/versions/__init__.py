@@ -1,0 +1,1 @@
+"""Revisions, each as the tables were then: later changes of schema.py do not change them."""
