@@ -175,6 +175,7 @@ def _retry(status: Status, command: Command, now: float) -> Change | Refusal:
         attempt=status.attempt + 1,
         rolled_back_at=None,
         verified_at=None,
+        verification="",
         shift_s=now - (status.plan.phases[0].starts or now),
     )
     return _enter(fresh, 0, command, now, "retried")
@@ -208,6 +209,7 @@ def _roll_back(status: Status, command: Command, now: float) -> Change | Refusal
         rolled_back_at=now,
         switched_at=None,
         verified_at=None,
+        verification="",
         why=command.reason,
     )
 

@@ -133,7 +133,9 @@ class Status:
         judged_at: plan time of the last judgement.
         switched_revision: revision at which the switch was last read back as set (see `needs_switch`).
         switch_revision: revision at which `share` last changed.
-        rolled_back_at: plan time of the decision; verified_at: when a clean window proved it; unverified: why it could not.
+        rolled_back_at: plan time of the decision; switched_at: of the last read-back; verified_at: end of the clean window
+            that proved the rollback.
+        verification: "" while it is not known, then "verified" or "unverified".
     """
 
     id: str
@@ -157,6 +159,7 @@ class Status:
     rolled_back_at: float | None = None
     switched_at: float | None = None
     verified_at: float | None = None
+    verification: str = ""
 
     @property
     def needs_switch(self) -> bool:

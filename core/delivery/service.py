@@ -116,7 +116,7 @@ class Deliveries:
         tx.append(change.kind, command.actor, command.reason, before.id, change.data)
         if command.by_person and command.action in {Action.RESUME, Action.RETRY, Action.ADVANCE, Action.ABORT}:
             records.close_incidents(tx, before.id, command.actor, f"{command.action}: {command.reason}")
-        if not command.by_person and command.action in {Action.HOLD, Action.ROLL_BACK}:
+        if not command.by_person and (command.halt or command.action is Action.ROLL_BACK):
             records.open_incident(tx, before.id, change.kind, command.reason, command.actor)
 
     def reconcile(self, deployment_id: str, fence: Fence | None = None) -> bool:

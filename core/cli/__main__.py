@@ -1,0 +1,5 @@
+"""`python -m core.cli` is `canary`."""
+
+from core.cli import main
+
+main()

@@ -1,0 +1,175 @@
+"""Commands that act on a deployment: deploy, status, advance, hold, resume, retry, abort, rollback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from core.cli.output import NO, USAGE, err, fail, out, print_json, stop
+from core.cli.root import DeploymentId, Json, Reason, actor, app, deliveries
+from core.delivery import (
+    Action,
+    Busy,
+    Command,
+    Deliveries,
+    Outcome,
+    PlanError,
+    Status,
+    Unknown,
+    Verdict,
+    latest_verdict,
+    load_plan,
+    status_to_json,
+    verdict_to_json,
+)
+from core.delivery.words import duration, percent
+
+
+@app.command()
+def deploy(
+    path: Annotated[Path, typer.Argument(metavar="PLAN.yaml")],
+    reason: Reason = "",
+    draft: Annotated[bool, typer.Option("--draft", help="Only remember it; start it later on the Live page.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remember a plan as a deployment and start it: at its planned time, or now if that is past."""
+    try:
+        plan = load_plan(path)
+    except PlanError as error:
+        err.print(escape(str(error)), soft_wrap=True)
+        stop(NO)
+    with deliveries() as service:
+        try:
+            status = service.create(plan, actor(), reason)
+        except Busy as error:
+            fail(str(error))
+        if draft:
+            _answer(service, Outcome(status, None, True), as_json)
+        else:
+            _answer(service, service.command(status.id, Command(Action.START, actor(), reason or "deployed")), as_json)
+
+
+@app.command()
+def status(deployment: DeploymentId = None, as_json: Json = False) -> None:
+    """Say how the deployment stands, and what the monitor last found."""
+    with deliveries() as service:
+        found = _find(service, deployment)
+        with service.store.read() as connection:
+            verdict = latest_verdict(connection, found.id)
+        if as_json:
+            print_json(status_to_json(found) | {"verdict": verdict and verdict_to_json(verdict)})
+        else:
+            _print_status(service, found, verdict)
+
+
+@app.command()
+def advance(reason: Reason, deployment: DeploymentId = None, as_json: Json = False) -> None:
+    """Go to the next phase now, whatever its criteria say."""
+    _act(Command(Action.ADVANCE, actor(), reason), deployment, as_json)
+
+
+@app.command()
+def hold(reason: Reason, deployment: DeploymentId = None, as_json: Json = False) -> None:
+    """Stay at this share of the traffic until told to resume; triggers stay armed."""
+    _act(Command(Action.HOLD, actor(), reason), deployment, as_json)
+
+
+@app.command()
+def resume(
+    reason: Reason,
+    extend_min: Annotated[float, typer.Option("--extend-min", min=0, help="Lengthen the phase by so many minutes.")] = 0.0,
+    deployment: DeploymentId = None,
+    as_json: Json = False,
+) -> None:
+    """Go on after a hold, with more time for the phase if asked for."""
+    _act(Command(Action.RESUME, actor(), reason, extend_s=60 * extend_min), deployment, as_json)
+
+
+@app.command()
+def retry(reason: Reason, deployment: DeploymentId = None, as_json: Json = False) -> None:
+    """Start the same version again from the first phase, after a rollback or an abort."""
+    _act(Command(Action.RETRY, actor(), reason), deployment, as_json)
+
+
+@app.command()
+def abort(reason: Reason, deployment: DeploymentId = None, as_json: Json = False) -> None:
+    """Give the deployment up; all traffic goes to the baseline."""
+    _act(Command(Action.ABORT, actor(), reason), deployment, as_json)
+
+
+@app.command()
+def rollback(reason: Reason, deployment: DeploymentId = None, as_json: Json = False) -> None:
+    """Send all traffic to the baseline at once. Needs no running server and no monitor; safe to repeat."""
+    _act(Command(Action.ROLL_BACK, actor(), reason), deployment, as_json)
+
+
+def _act(command: Command, deployment: str | None, as_json: bool) -> None:
+    if not command.reason.strip():
+        fail("--reason must not be empty: it is what the log will say", USAGE)
+    with deliveries() as service:
+        _answer(service, service.command(_find(service, deployment).id, command), as_json)
+
+
+def _find(service: Deliveries, deployment: str | None) -> Status:
+    if deployment is not None:
+        try:
+            return service.status(deployment)
+        except Unknown as error:
+            known = ", ".join(s.id for s in service.all()[:5]) or "none"
+            fail(f"{error.args[0]}; known: {known}")
+    statuses = service.all()
+    active = [s for s in statuses if not s.state.ended]
+    if len(active) > 1:
+        fail(f"{len(active)} deployments are active; name one: " + ", ".join(f"--deployment {s.id}" for s in active), USAGE)
+    if not statuses:
+        fail("there is no deployment yet; `canary deploy PLAN.yaml` makes one")
+    return active[0] if active else statuses[0]
+
+
+def _answer(service: Deliveries, outcome: Outcome, as_json: bool) -> None:
+    refusal = outcome.refusal
+    if as_json:
+        document: dict[str, Any] = {
+            "done": refusal is None,
+            "already": refusal is not None and refusal.already,
+            "refused": refusal.reason if refusal else None,
+            "switched": outcome.switched,
+            "note": outcome.note,
+            "status": status_to_json(outcome.status),
+        }
+        print_json(document)
+    elif refusal is not None:
+        err.print(f"[yellow]{'nothing to do' if refusal.already else 'refused'}:[/] {escape(refusal.reason)}", soft_wrap=True)
+    else:
+        _print_status(service, outcome.status, None)
+        if outcome.note:
+            err.print(f"[yellow]{escape(outcome.note)}[/]", soft_wrap=True)
+    if refusal is not None and not refusal.already:
+        stop(NO)
+
+
+def _print_status(service: Deliveries, status: Status, verdict: Verdict | None) -> None:
+    plan, now = status.plan, service.store.clock().now()
+    out.print(f"[bold]{escape(status.id)}[/]: [bold]{status.state}[/], attempt {status.attempt}", soft_wrap=True)
+    out.print(f"{escape(plan.candidate)} gets {percent(status.share)} of the learners, {escape(plan.baseline)} the rest")
+    out.print(escape(status.why), soft_wrap=True)
+    if status.needs_switch:
+        out.print("[yellow]the traffic switch has not confirmed this yet[/]")
+    if status.phase_ends is not None and not status.state.ended:
+        left = status.phase_ends - now
+        when = f"{duration(left)} left" if left > 0 else f"ended {duration(-left)} ago"
+        out.print(f"phase {escape(plan.phases[status.phase].name)}: {when}")
+    if plan.simulated:
+        out.print(f"[magenta]simulated: {escape(plan.simulated)}[/]")
+    if verdict is None:
+        return
+    table = Table(title=f"judged {duration(max(0.0, now - verdict.at))} ago", title_justify="left")
+    for heading in ("", "figure", "state", "why"):
+        table.add_column(heading)
+    for finding in (*verdict.criteria, *verdict.triggers):
+        table.add_row(str(finding.role), finding.figure.label, str(finding.state), escape(finding.sentence))
+    out.print(table)

@@ -1,0 +1,75 @@
+"""The command line's root, and what every command opens."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+import core
+from core.cli.output import USAGE, fail
+from core.delivery import Deliveries
+from core.settings import Settings, get_settings
+from core.store import Store
+from core.traffic import FlagService
+
+app = typer.Typer(
+    name="canary",
+    help="Roll out a new version safely: 1 % → 10 % → 100 %, watched, rolled back by itself or at one command.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
+DeploymentId = Annotated[
+    str | None, typer.Option("--deployment", metavar="ID", help="Which deployment; default: the only active one.")
+]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it goes into the event log.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"canary {core.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,  # noqa: ARG001
+) -> None:
+    """Roll out a new version safely: 1 % → 10 % → 100 %, watched, rolled back by itself or at one command."""
+
+
+def settings() -> Settings:
+    """Return the settings, or end with a sentence for each that is wrong."""
+    try:
+        return get_settings()
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()
+        )
+        fail(f"settings (CANARY_* or canary.toml): {problems}", USAGE)
+
+
+@contextmanager
+def deliveries() -> Iterator[Deliveries]:
+    """Open the store for one command. Works with no server running: what is committed here is what the flags serve."""
+    at = settings()
+    store = Store.open(at.url, at.home)
+    try:
+        yield Deliveries(store, FlagService(store))
+    finally:
+        store.close()
+
+
+def actor() -> str:
+    """Return who is at the keyboard, for the event log."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return "cli:unknown"

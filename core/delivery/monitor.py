@@ -1,0 +1,360 @@
+"""The monitor: judges what is under way, does what the verdict calls for, and proves that it happened.
+
+One monitor acts at a time: the one that holds the lease. Its fencing token is checked inside every transaction, so a monitor
+that was paused past its lease and wakes up again can't change anything. All that it needs to go on after a crash is in
+the store; what it keeps in memory is a cache.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from dataclasses import dataclass, replace
+
+from core.delivery import records
+from core.delivery.judge import judge
+from core.delivery.machine import MONITOR, decide
+from core.delivery.model import Action, Command, State, Status, Verdict
+from core.delivery.plan import Phase
+from core.delivery.series import Series
+from core.delivery.service import Deliveries
+from core.delivery.verification import EVALUATIONS, NO_TRAFFIC_SPANS, clean_window
+from core.delivery.words import duration
+from core.settings import Settings
+from core.store import (
+    BusinessSums,
+    Fenced,
+    StoreUnavailable,
+    Tx,
+    acquire_lease,
+    beat,
+    business_sums,
+    compact,
+    compaction_generation,
+    current_lease,
+    fold_learner_totals,
+    hold_fence,
+    load_samples,
+    release_lease,
+)
+
+logger = logging.getLogger(__name__)
+
+LEASE = "monitor"
+MAX_LOOKS = 500  # looks judged in one tick when catching up; beyond, the step between them is widened
+BUSINESS_EVERY = 20  # looks between two readings of the per-learner totals, which change slowly and cost a full scan
+COMPACT_EVERY_S = 600.0  # wall seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What one tick did: whether this monitor led, wall seconds it took, and how many deployments it looked at."""
+
+    led: bool
+    seconds: float
+    deployments: int
+
+
+class _Watch:
+    """The phase so far of one deployment, kept in memory and added to as samples come in."""
+
+    def __init__(self, status: Status) -> None:
+        assert status.phase_started is not None
+        self.since = status.phase_started
+        self.plan = status.plan
+        self.flag = status.plan.flag
+        self.cursor = 0
+        self.generation: int | None = None
+        self.candidate = Series.empty(status.plan)
+        self.baseline = Series.empty(status.plan)
+        self.business: dict[str, BusinessSums] = {}
+        self.looks = 0
+
+    def refresh(self, deliveries: Deliveries, deployment_id: str, *, with_business: bool) -> None:
+        """Add what the store has gained; begin anew when old samples were compacted."""
+        with deliveries.store.read() as connection:
+            generation = compaction_generation(connection, self.flag)
+            if generation != self.generation:
+                self.cursor, self.generation = 0, generation
+                self.candidate, self.baseline = Series.empty(self.plan), Series.empty(self.plan)
+            frame = load_samples(connection, self.flag, since=self.since, after_seq=self.cursor)
+            if with_business or self.looks % BUSINESS_EVERY == 0:
+                self.business = business_sums(connection, deployment_id, self.since)
+        self.looks += 1
+        if len(frame):
+            self.cursor = int(frame.seq.max())
+            self.candidate = self.candidate.extended(frame, self.plan.candidate)
+            self.baseline = self.baseline.extended(frame, self.plan.baseline)
+
+
+class Monitor:
+    """Watches every deployment of a store; see the module's text."""
+
+    def __init__(self, deliveries: Deliveries, settings: Settings, *, holder: str | None = None) -> None:
+        self.deliveries = deliveries
+        self.store = deliveries.store
+        self.settings = settings
+        self.holder = holder or f"{socket.gethostname()}:{os.getpid()}"
+        self._token: int | None = None
+        self._heard_since = self.store.clock().now()
+        self._judged_to: dict[str, float] = {}
+        self._watches: dict[tuple[str, int, float], _Watch] = {}
+        self._compacted = time.monotonic()
+
+    def run(self, stop: threading.Event) -> None:
+        """Tick until told to stop. Nothing that goes wrong in a tick ends the monitor: it is logged and tried again."""
+        due = time.monotonic()
+        while not stop.is_set():
+            late = max(0.0, time.monotonic() - due)
+            try:
+                self.tick(late)
+            except StoreUnavailable as error:
+                logger.error("the monitor can't reach its database: %s", error)  # noqa: TRY400
+            except Exception:  # noqa: BLE001
+                logger.exception("a tick of the monitor failed; the next one tries again")
+            # A tick that is late isn't made up for: the next one sees everything anyway.
+            due = max(due + self.period(), time.monotonic())
+            stop.wait(due - time.monotonic())
+        self._release()
+
+    def period(self) -> float:
+        """Wall seconds from one tick to the next: one a sample span of the fastest plan under way, `tick_s` at most."""
+        speed = self.store.clock().speed
+        spans = [watch.plan.sample_s / speed for watch in self._watches.values()]
+        return max(0.1, min([self.settings.tick_s, *spans]))
+
+    def tick(self, late_s: float = 0.0) -> Tick:
+        """Look at everything once."""
+        began = time.monotonic()
+        if not self._lead():
+            return Tick(False, time.monotonic() - began, 0)
+        verdicts: dict[str, Verdict] = {}
+        try:
+            live = [s for s in self.deliveries.all() if _concerns(s)]
+            for status in live:
+                verdict = self._look(status)
+                if verdict is not None:
+                    verdicts[status.id] = verdict
+            self._forget(live)
+            self._compact(live)
+            with self.store.transaction() as tx:
+                self._fence(tx)
+                for deployment_id, verdict in verdicts.items():
+                    records.put_latest_verdict(tx, deployment_id, verdict)
+                beat(tx, LEASE, self._held(), self.settings.lease_s, late_s, time.monotonic() - began)
+        except Fenced:
+            logger.warning("another monitor has taken over; this one stands by")
+            self._token = None
+            return Tick(False, time.monotonic() - began, 0)
+        return Tick(True, time.monotonic() - began, len(live))
+
+    def _lead(self) -> bool:
+        """Take or keep the lease; True when this monitor may act."""
+        if self._token is not None:
+            return True
+        with self.store.read() as connection:
+            before = current_lease(connection, LEASE)
+        self._token = acquire_lease(self.store, LEASE, self.holder, self.settings.lease_s)
+        if self._token is None:
+            return False
+        clock = self.store.clock()
+        # Nobody listened between the last beat and now: silence counts from now, and looks are judged from the last beat on.
+        self._heard_since = clock.now()
+        self._judged_to.clear()
+        self._watches.clear()
+        if before is not None:
+            self._last_beat = clock.plan(before.beat)
+            gap = max(0.0, time.time() - before.beat)
+            with self.store.transaction() as tx:
+                self._fence(tx)
+                data = {"before": before.holder, "holder": self.holder, "gap_wall_s": round(gap, 3), "token": self._token}
+                tx.append("monitor took over", MONITOR, f"the last tick was {duration(gap)} ago", data=data)
+        else:
+            self._last_beat = clock.now()
+        return True
+
+    def _held(self) -> int:
+        if self._token is None:
+            raise Fenced("this monitor holds no lease")
+        return self._token
+
+    def _fence(self, tx: Tx) -> None:
+        hold_fence(tx, LEASE, self._held())
+
+    def _release(self) -> None:
+        if self._token is not None:
+            release_lease(self.store, LEASE, self._token)
+            self._token = None
+
+    def _look(self, status: Status) -> Verdict | None:
+        """Judge one deployment at every moment that is due and act; return the last verdict."""
+        if status.needs_switch and not self.deliveries.reconcile(status.id, self._fence):
+            # Judging goes on: a switch that refuses to go up must not stop a rollback from being decided.
+            status = self.deliveries.status(status.id)
+        if status.state is State.SCHEDULED:
+            self._start_on_time(status)
+            return None
+        if status.state in {State.ROLLED_BACK, State.ABORTED}:
+            self._prove_rollback(status)
+            return None
+        return self._judge(status)
+
+    def _start_on_time(self, status: Status) -> None:
+        now = self.store.clock().now()
+        if status.next_start is not None and now >= status.next_start:
+            command = Command(Action.START, MONITOR, "its planned time has come", by_person=False)
+            self.deliveries.command(status.id, command, expected_revision=status.revision, fence=self._fence)
+
+    def _judge(self, status: Status) -> Verdict | None:
+        assert status.phase_started is not None
+        key = (status.id, status.attempt, status.phase_started)
+        watch = self._watches.setdefault(key, _Watch(status))
+        phase = status.plan.phases[status.phase]
+        now = self.store.clock().now()
+        moments = self._moments(status, phase, now)
+        watch.refresh(self.deliveries, status.id, with_business=any(number is not None for _, number in moments))
+        with self.store.read() as connection:
+            open_incidents = len(records.incidents(connection, status.id, open_only=True))
+        verdict: Verdict | None = None
+        for moment, number in moments:
+            verdict = judge(
+                status.plan,
+                phase,
+                watch.candidate.until(moment),
+                watch.baseline.until(moment),
+                moment,
+                phase_started=status.phase_started,
+                business=watch.business,
+                open_incidents=open_incidents,
+                listening_since=self._heard_since,
+            )
+            if number is not None:
+                status = self._record_checkpoint(status, number, verdict, now - moment)
+            command = decide(status, verdict, moment)
+            if command is not None:
+                self._act(status, command)
+                break
+            self._judged_to[status.id] = moment
+        return verdict
+
+    def _moments(self, status: Status, phase: Phase, now: float) -> list[tuple[float, int | None]]:
+        """Return the moments to judge, oldest first, each with the number of the checkpoint that it is (or None).
+
+        Ends with now. After downtime it has every look that was missed, so that a breach that came and went is seen, and
+        every checkpoint, so that none is skipped.
+        """
+        assert status.phase_started is not None
+        begin = max(status.judged_at or status.phase_started, self._judged_to.get(status.id, self._last_beat))
+        step = max(status.plan.sample_s, (now - begin) / MAX_LOOKS)
+        looks: dict[float, int | None] = {}
+        moment = begin + step
+        while moment < now:
+            looks[moment] = None
+            moment += step
+        looks[now] = None
+        if status.state in {State.RUNNING, State.HOLDING}:
+            times = (*phase.checkpoints[:-1], phase.checkpoints[-1] + status.extended_s) if phase.checkpoints else ()
+            for number, after in enumerate(times):
+                due = status.phase_started + after
+                if number >= status.checkpoints_done and due <= now:
+                    looks[due] = number
+        return sorted(looks.items(), key=lambda look: look[0])
+
+    def _record_checkpoint(self, status: Status, number: int, verdict: Verdict, late_s: float) -> Status:
+        record = records.CheckpointRecord(
+            status.id, status.attempt, status.phase, number, verdict.at, max(0.0, late_s), verdict
+        )
+        with self.store.transaction() as tx:
+            self._fence(tx)
+            before = records.read_status(tx.connection, status.id)
+            if before.revision != status.revision:
+                return before  # a person acted in between: the next tick judges what is then
+            after = replace(before, revision=before.revision + 1, checkpoints_done=number + 1)
+            records.replace_deployment(tx, before, after)
+            if records.add_checkpoint(tx, record):
+                phase = status.plan.phases[status.phase]
+                data = {
+                    "phase": phase.name,
+                    "number": number + 1,
+                    "of": len(phase.checkpoints),
+                    "state": str(verdict.state),
+                    "late_s": round(record.late_s, 3),
+                    "attempt": status.attempt,
+                    "findings": [{"figure": str(f.figure), "state": str(f.state), "value": f.value} for f in verdict.criteria],
+                }
+                sentence = "; ".join(f.sentence for f in verdict.criteria)
+                tx.append("checkpoint judged", MONITOR, sentence, status.id, data)
+        return after
+
+    def _act(self, status: Status, command: Command) -> None:
+        outcome = self.deliveries.command(status.id, command, expected_revision=status.revision, fence=self._fence)
+        if outcome.refusal is not None:
+            logger.info("%s of %s: %s", command.action, status.id, outcome.refusal.reason)
+            return
+        logger.info("%s: %s (%s)", status.id, outcome.status.state, command.reason)
+        if status.phase_started is not None and outcome.status.phase_started != status.phase_started:
+            with self.store.transaction() as tx:
+                fold_learner_totals(tx.connection, status.id, status.phase_started)
+
+    def _prove_rollback(self, status: Status) -> None:
+        """Look for the clean window that proves a rollback, or show it by evaluations where there is no traffic."""
+        if status.verification or status.needs_switch or status.switched_at is None or status.rolled_back_at is None:
+            return
+        plan, clock = status.plan, self.store.clock()
+        now = clock.now()
+        with self.store.read() as connection:
+            frame = load_samples(connection, plan.flag, since=status.switched_at)
+        window = clean_window(frame, plan.candidate, status.switched_at, now, plan.sample_s)
+        if window is not None:
+            data = {
+                "verified_at": window.end,
+                "verified_wall": clock.wall(window.end),
+                "window_start": window.start,
+                "requests": window.requests,
+                "candidate_requests": 0,
+                "attempt": status.attempt,
+            }
+            took = window.end - status.rolled_back_at
+            reason = (
+                f"no request of {window.requests:,} reached the candidate; {duration(took)} of plan time after the decision"
+            )
+            self._conclude(status, "rollback verified", reason, data, "verified", window.end)
+        elif now - status.switched_at > NO_TRAFFIC_SPANS * plan.sample_s and not frame.requests.sum():
+            answers = [self.deliveries.switch.evaluate(plan.flag, f"rollback-check-{n}") for n in range(EVALUATIONS)]
+            astray = sum(answer.value != plan.baseline for answer in answers)
+            reason = f"no traffic; {EVALUATIONS - astray} of {EVALUATIONS} flag evaluations gave the baseline"
+            data = {"evaluations": EVALUATIONS, "astray": astray, "attempt": status.attempt}
+            self._conclude(status, "rollback unverified", reason, data, "unverified", None)
+
+    def _conclude(
+        self, status: Status, kind: str, reason: str, data: dict[str, object], verification: str, at: float | None
+    ) -> None:
+        with self.store.transaction() as tx:
+            self._fence(tx)
+            before = records.read_status(tx.connection, status.id)
+            if before.revision != status.revision:
+                return
+            after = replace(before, revision=before.revision + 1, verification=verification, verified_at=at)
+            records.replace_deployment(tx, before, after)
+            tx.append(kind, MONITOR, reason, status.id, data)
+
+    def _forget(self, live: list[Status]) -> None:
+        current = {(s.id, s.attempt, s.phase_started) for s in live}
+        self._watches = {key: watch for key, watch in self._watches.items() if key in current}
+
+    def _compact(self, live: list[Status]) -> None:
+        if time.monotonic() - self._compacted < COMPACT_EVERY_S:
+            return
+        self._compacted = time.monotonic()
+        for flag in {s.plan.flag for s in live}:
+            compact(self.store, flag, self.store.clock().now(), self.settings.compact_after_s)
+
+
+def _concerns(status: Status) -> bool:
+    """Say whether the monitor has anything to do for a deployment."""
+    if status.state.carries_traffic or status.state is State.SCHEDULED or status.needs_switch:
+        return True
+    return status.state is State.ROLLED_BACK and not status.verification
