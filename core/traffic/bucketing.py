@@ -37,12 +37,12 @@ class Assignment:
     """The version one learner gets, and what it was decided from.
 
     Attributes:
-        version: the version's name, which is the flag's value. variant: "baseline" or "candidate".
+        value: the version's name, which is the flag's value. variant: "baseline" or "candidate".
         bucket: the learner's place in [0, 1).
         stale: why the rule may be out of date (the database can't be read); "" when it was read just now.
     """
 
-    version: str
+    value: str
     variant: str
     bucket: float
     rule: Rule

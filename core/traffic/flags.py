@@ -21,6 +21,9 @@ RETRY_S = 0.25
 """After a failure, evaluations use the last known state for so long before they touch the database again."""
 
 
+SOURCE = "the flag service"
+
+
 class FlagService:
     """Evaluates flags and is the `TrafficSwitch` over them. Thread-safe; one a process.
 
@@ -72,7 +75,7 @@ class FlagService:
             FlagUnknown, FlagUnavailable: as `evaluate`.
         """
         rule, stale = self._rule(flag, insist=True)
-        return SwitchState(flag, rule.share, rule.revision, rule.deployment, bool(stale))
+        return SwitchState(flag, rule.share, rule.revision, SOURCE, bool(stale))
 
     def set(self, flag: str, share: float, revision: int) -> None:
         """Verify that evaluations follow the decision; committing it was all the setting there is.
@@ -80,13 +83,13 @@ class FlagService:
         Raises:
             SwitchError: evaluations read an older revision, another share, or no database at all.
         """
-        state = self.get(flag)
-        if state.stale:
-            raise SwitchError(f"flag {flag}: {self._failed}; evaluations go on with share {state.share:g}")
-        if state.share != share or state.revision < revision:
+        rule, stale = self._rule(flag, insist=True)
+        if stale:
+            raise SwitchError(f"flag {flag}: {stale}; evaluations go on with share {rule.share:g}")
+        if rule.share != share or rule.revision < revision:
             raise SwitchError(
-                f"flag {flag}: evaluations follow deployment {state.source} at share {state.share:g}, revision "
-                f"{state.revision}, not share {share:g}, revision {revision}"
+                f"flag {flag}: evaluations follow deployment {rule.deployment} at share {rule.share:g}, revision "
+                f"{rule.revision}, not share {share:g}, revision {revision}"
             )
 
     def close(self) -> None:

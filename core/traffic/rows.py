@@ -49,10 +49,10 @@ class Row:
     revision: int
     share: float
     created: float
-    phase: int
-    phase_started: float | None
-    rolled_back_at: float | None
-    judged_at: float | None
+    phase: int = -1
+    phase_started: float | None = None
+    rolled_back_at: float | None = None
+    judged_at: float | None = None
 
     @property
     def under_way(self) -> bool:
@@ -115,10 +115,12 @@ _C = deployment.c
 _COLUMNS = (_C.id, _C.flag, _C.baseline, _C.candidate, _C.salt, _C.state, _C.revision, _C.share, _C.created, _C.status)
 
 
+_NAMES = tuple(column.name for column in _COLUMNS[:-1])
+
+
 def _row(values: Sequence[Any], status: Mapping[str, Any]) -> Row:
-    named = dict(zip((c.name for c in _COLUMNS[:-1]), values, strict=True))
-    times = {name: status.get(name) for name in ("phase_started", "rolled_back_at", "judged_at")}
-    return Row(**named, phase=status.get("phase", -1), **times)
+    told = {name: status[name] for name in ("phase", "phase_started", "rolled_back_at", "judged_at") if name in status}
+    return Row(**dict(zip(_NAMES, values, strict=True)), **told)
 
 
 class SqliteRows:

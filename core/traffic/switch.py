@@ -27,7 +27,7 @@ class SwitchState:
     Attributes:
         share: part of the learners that gets the candidate.
         revision: of the deployment that decides it.
-        source: id of that deployment.
+        source: what was read, in words, for the log.
         stale: the state could not be read now, this is the last one known.
     """
 
