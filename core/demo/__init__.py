@@ -1,0 +1,1 @@
+"""A small real service with two analyzers, its traffic, and its faults."""

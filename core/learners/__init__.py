@@ -1,0 +1,1 @@
+"""Events to traits to cohorts: who are the learners?"""
