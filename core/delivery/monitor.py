@@ -12,6 +12,7 @@ import os
 import socket
 import threading
 import time
+import uuid
 from dataclasses import dataclass, replace
 
 from core.delivery import records
@@ -97,7 +98,7 @@ class Monitor:
         self.deliveries = deliveries
         self.store = deliveries.store
         self.settings = settings
-        self.holder = holder or f"{socket.gethostname()}:{os.getpid()}"
+        self.holder = holder or f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
         self._token: int | None = None
         self._heard_since = self.store.clock().now()
         self._judged_to: dict[str, float] = {}
@@ -283,6 +284,7 @@ class Monitor:
                     "state": str(verdict.state),
                     "late_s": round(record.late_s, 3),
                     "attempt": status.attempt,
+                    "revision": after.revision,
                     "findings": [{"figure": str(f.figure), "state": str(f.state), "value": f.value} for f in verdict.criteria],
                 }
                 sentence = "; ".join(f.sentence for f in verdict.criteria)
@@ -339,7 +341,7 @@ class Monitor:
                 return
             after = replace(before, revision=before.revision + 1, verification=verification, verified_at=at)
             records.replace_deployment(tx, before, after)
-            tx.append(kind, MONITOR, reason, status.id, data)
+            tx.append(kind, MONITOR, reason, status.id, data | {"revision": after.revision})
 
     def _forget(self, live: list[Status]) -> None:
         current = {(s.id, s.attempt, s.phase_started) for s in live}

@@ -163,12 +163,11 @@ def open_incident(tx: Tx, deployment_id: str, cause: str, summary: str, actor: s
     return incident
 
 
-def close_incidents(tx: Tx, deployment_id: str, actor: str, reason: str) -> None:
-    """Close every open incident of a deployment and say so in the event log."""
-    for incident in incidents(tx.connection, deployment_id, open_only=True):
-        now = tx.store.clock().now()
-        tx.connection.execute(update(schema.incident).where(schema.incident.c.id == incident.id).values(closed=now))
-        tx.append("incident closed", actor, reason, deployment_id, {"incident": incident.id, "cause": incident.cause})
+def close_incident(tx: Tx, incident: Incident, actor: str, reason: str) -> None:
+    """Close an incident and say so in the event log."""
+    now = tx.store.clock().now()
+    tx.connection.execute(update(schema.incident).where(schema.incident.c.id == incident.id).values(closed=now))
+    tx.append("incident closed", actor, reason, incident.deployment, {"incident": incident.id, "cause": incident.cause})
 
 
 def incidents(connection: Connection, deployment_id: str | None = None, *, open_only: bool = False) -> list[Incident]:

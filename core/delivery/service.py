@@ -14,10 +14,13 @@ from dataclasses import dataclass, replace
 from core.delivery import machine, records
 from core.delivery.model import Action, Change, Command, Refusal, State, Status
 from core.delivery.plan import Plan
+from core.delivery.words import percent
 from core.store import Store, Tx
 from core.traffic import SwitchError, TrafficSwitch
 
 logger = logging.getLogger(__name__)
+
+SWITCH_FAILED = "switch failed"
 
 Fence = Callable[[Tx], None]
 
@@ -66,6 +69,7 @@ class Deliveries:
             status = Status(f"{plan.name}-{uuid.uuid4().hex[:8]}", plan, State.DRAFT, 1, now, why="not started")
             records.add_deployment(tx, status)
             data = {
+                "revision": status.revision,
                 "flag": plan.flag,
                 "baseline": plan.baseline,
                 "candidate": plan.candidate,
@@ -115,7 +119,8 @@ class Deliveries:
         records.replace_deployment(tx, before, change.status)
         tx.append(change.kind, command.actor, command.reason, before.id, change.data)
         if command.by_person and command.action in {Action.RESUME, Action.RETRY, Action.ADVANCE, Action.ABORT}:
-            records.close_incidents(tx, before.id, command.actor, f"{command.action}: {command.reason}")
+            for incident in records.incidents(tx.connection, before.id, open_only=True):
+                records.close_incident(tx, incident, command.actor, f"{command.action}: {command.reason}")
         if not command.by_person and (command.halt or command.action is Action.ROLL_BACK):
             records.open_incident(tx, before.id, change.kind, command.reason, command.actor)
 
@@ -148,17 +153,21 @@ class Deliveries:
             )
             records.replace_deployment(tx, current, after)
             data = {"share": status.share, "source": seen.source, "attempt": status.attempt, "revision": after.revision}
-            tx.append("traffic switched", "monitor" if fence else "switch", f"read back from {seen.source}", deployment_id, data)
+            actor = "monitor" if fence else "switch"
+            tx.append("traffic switched", actor, f"read back: {percent(seen.share)} of the learners", deployment_id, data)
+            for incident in records.incidents(tx.connection, deployment_id, open_only=True):
+                if incident.cause == SWITCH_FAILED:
+                    records.close_incident(tx, incident, actor, "the switch was read back at the share that was decided")
         return True
 
     def _switch_failed(self, status: Status, problem: str) -> None:
         logger.error("the traffic switch refused %s: %s", status.id, problem)
         with self.store.transaction() as tx:
             open_causes = {i.cause for i in records.incidents(tx.connection, status.id, open_only=True)}
-            if "switch failed" not in open_causes:
+            if SWITCH_FAILED not in open_causes:
                 data = {"share": status.share, "attempt": status.attempt}
-                tx.append("switch failed", "switch", problem, status.id, data)
-                records.open_incident(tx, status.id, "switch failed", problem, "switch")
+                tx.append(SWITCH_FAILED, "switch", problem, status.id, data)
+                records.open_incident(tx, status.id, SWITCH_FAILED, problem, "switch")
 
     def status(self, deployment_id: str) -> Status:
         """Return a deployment's status.
