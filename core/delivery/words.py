@@ -18,6 +18,14 @@ def duration(seconds: float) -> str:
     return say_duration(round(seconds, 1) if seconds < 10 else round(seconds))
 
 
+def roughly(seconds: float) -> str:
+    """Say an estimate, rounded up to what it is worth: 2275 as "38 min", 17 as "20 s", 90000 as "25 h"."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds > 2 * size:
+            return f"{count(math.ceil(seconds / size))} {unit}"
+    return duration(10 * math.ceil(seconds / 10))
+
+
 def count(number: float) -> str:
     """Say 1722 as "1,722"."""
     return say_count(number)

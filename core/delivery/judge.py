@@ -1,0 +1,600 @@
+"""The judge: what a phase's samples say of each figure the plan names. Pure; it never moves traffic.
+
+Criteria are judged over the phase so far, triggers over the window that ends with the latest sample; evidence.py says
+when either is certain enough. Each finding carries the numbers it was made from and a sentence that says them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from core.delivery import evidence, words
+from core.delivery.business import LEVEL, compare, revenue
+from core.delivery.evidence import Floats, Ints
+from core.delivery.model import FigureState, Finding, Role, Verdict
+from core.delivery.plan import WARN_ONLY, Figure, Limit, Phase, Plan, Trigger
+from core.delivery.series import TOLERANCE_S, Series
+from core.store import histogram
+from core.store.sample import BusinessSums
+
+_WITHOUT_SOURCE = frozenset({Figure.ROI, Figure.SEGMENT_SPREAD})
+_OF_REQUESTS = frozenset({Figure.ERROR_RATE, Figure.FALLBACK_RATE})
+_TRIALS = {Figure.AVAILABILITY: "probes", Figure.DISAGREEMENT: "answers compared"}
+_BEST = {Figure.AVAILABILITY: 1.0, Figure.CACHE_HIT_RATE: 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """All that a finding is made from: one phase, both versions, one moment."""
+
+    plan: Plan
+    candidate: Series
+    baseline: Series
+    now: float
+    started: float
+    ended: bool
+    ends: float
+    heard_since: float
+    business: Mapping[str, BusinessSums]
+    has_baseline: bool
+    open_incidents: int
+
+    @property
+    def elapsed_s(self) -> float:
+        return max(0.0, self.now - self.started)
+
+    def silent_s(self, figure: Figure | None = None) -> float:
+        """Plan seconds since a figure's source was heard, while somebody was listening."""
+        heard = self.candidate.last_heard(figure)
+        return max(0.0, self.now - max(self.heard_since, heard if heard is not None else self.heard_since))
+
+    def is_silent(self, figure: Figure | None = None) -> bool:
+        return self.silent_s(figure) >= self.plan.silent_after_s
+
+
+def judge(
+    plan: Plan,
+    phase: Phase,
+    candidate: Series,
+    baseline: Series,
+    now: float,
+    *,
+    phase_started: float,
+    ended: bool = False,
+    business: Mapping[str, BusinessSums] | None = None,
+    open_incidents: int = 0,
+    listening_since: float | None = None,
+) -> Verdict:
+    """Judge a phase at one moment.
+
+    Args:
+        plan: what is asked of the candidate.
+        phase: the one under way.
+        candidate, baseline: their samples; those outside [phase_started, now] are left out, so that a series may be
+            kept through all phases. A span still open at `now` is left out, too.
+        now: plan time.
+        phase_started: plan time.
+        ended: the phase's time is up: what is looked at only once (revenue) is looked at.
+        business: by version: per-learner sums of this phase.
+        open_incidents: tied to this deployment.
+        listening_since: plan time from which samples could have been received without a break; silence is counted
+            from there at the earliest.
+    """
+    scene = _Scene(
+        plan=plan,
+        candidate=candidate.between(phase_started, now),
+        baseline=baseline.between(phase_started, now),
+        now=now,
+        started=phase_started,
+        ended=ended,
+        ends=phase_started + phase.lasts_s,
+        heard_since=max(phase_started, listening_since if listening_since is not None else phase_started),
+        business=business or {},
+        has_baseline=phase.share < 1.0,
+        open_incidents=open_incidents,
+    )
+    criteria = tuple(_criterion(scene, limit) for limit in phase.criteria)
+    triggers = tuple(_trigger(scene, trigger) for trigger in plan.triggers)
+    return Verdict(
+        phase=phase.name,
+        at=now,
+        elapsed_s=scene.elapsed_s,
+        criteria=criteria,
+        triggers=triggers,
+        silent_s=scene.silent_s(),
+        state=worst(criteria),
+    )
+
+
+def worst(criteria: tuple[Finding, ...]) -> FigureState:
+    """Return the worst state among the criteria that gate.
+
+    What only warns never gates, and what is not measured gates only where nothing else is measured: no measurement is
+    not success. A phase without criteria passes.
+    """
+    gating = [f.state for f in criteria if f.figure not in WARN_ONLY]
+    measured = [state for state in gating if state is not FigureState.NOT_MEASURED]
+    if not measured and gating:
+        return FigureState.NOT_MEASURED
+    return max(measured, key=lambda state: state.severity, default=FigureState.PASS)
+
+
+# --- criteria
+
+
+def _criterion(scene: _Scene, limit: Limit) -> Finding:
+    finding = _without_samples(scene, Role.CRITERION, limit, 0.0)
+    if finding is None:
+        counts = _counts(scene, scene.candidate, limit)
+        if counts is not None and counts[1].sum() > 0:
+            finding = _pooled_criterion(scene, limit, *counts)
+        elif limit.figure.value in scene.candidate.gauges:
+            finding = _gauge_criterion(scene, limit, scene.candidate.gauges[limit.figure.value])
+        else:
+            finding = _empty(scene, Role.CRITERION, limit, 0.0)
+    return _unless_silent(scene, finding)
+
+
+def _pooled_criterion(scene: _Scene, limit: Limit, events: Ints, trials: Ints) -> Finding:
+    plan, about = scene.plan, limit.figure
+    share, high_is_bad, inclusive = bad_share(limit, Role.CRITERION)
+    x, n = int(events.sum()), int(trials.sum())
+    bad = x if high_is_bad else n - x
+    finding = _measured(scene, Role.CRITERION, limit, scene.candidate, x, n)
+    minimum = _minimum(plan, about)
+    if n < minimum:
+        return _collecting(scene, finding, minimum, n, scene.elapsed_s)
+    low, high = evidence.bounds(bad, n, plan.confidence)
+    slack = 1e-12
+    if high < share - slack or (not inclusive and high <= share + slack):
+        state = FigureState.PASS
+    elif low > share + slack or (inclusive and low >= share - slack):
+        state = FigureState.FAIL
+    else:
+        state = FigureState.INCONCLUSIVE
+    if about.quantile is None:
+        low, high = (low, high) if high_is_bad else (1 - high, 1 - low)
+        finding = replace(finding, low=low, high=high)
+    else:
+        bound_low, bound_high = _quantile_bounds(scene.candidate, about.quantile, plan.confidence)
+        finding = replace(finding, low=bound_low, high=bound_high)
+    wait_s = None
+    if state is FigureState.INCONCLUSIVE:
+        factor = evidence.settles_after(bad, n, share, plan.confidence)
+        wait_s = None if factor is None else (factor - 1) * scene.elapsed_s
+    said = f"{finding.sentence}; must be {words.limit(limit)}"
+    if state is FigureState.INCONCLUSIVE:
+        said += f"; {_interval(finding)} at {words.percent(plan.confidence)} confidence: too close to tell"
+        if wait_s is not None:
+            said += f", about {words.roughly(wait_s)} more at this traffic would"
+    return replace(finding, state=state, wait_s=wait_s, sentence=said)
+
+
+def _gauge_criterion(scene: _Scene, limit: Limit, values: Floats) -> Finding:
+    """Judge what doesn't pool: samples that miss the limit, as a share of all, against N of M.
+
+    Each sample counts as one trial, which takes them for independent: where a bad spell spans samples the interval is
+    too narrow.
+    """
+    plan = scene.plan
+    needed, of = plan.gauge_quorum
+    wait_s: float | None
+    told = values[~np.isnan(values)]
+    missed = int(np.sum([not limit.holds(float(v)) for v in told]))
+    finding = replace(
+        _gauge_finding(scene, Role.CRITERION, limit, told, _span_s(scene.candidate)),
+        events=missed,
+        trials=told.size,
+    )
+    said = (
+        f"{finding.sentence}, {words.count(missed)} of {words.count(told.size)} samples not {words.limit(limit)};"
+        f" must be fewer than {needed} of {of}"
+    )
+    if told.size < of:
+        wait_s = (of - told.size) * (scene.candidate.interval_s or plan.sample_s)
+        said += f"; too few samples yet, {words.duration(wait_s)} to go"
+        return replace(finding, state=FigureState.COLLECTING, wait_s=wait_s, sentence=said)
+    if _is_stuck(limit.figure, told):
+        return replace(finding, state=FigureState.INCONCLUSIVE, sentence=_stuck(finding, told))
+    low, high = evidence.bounds(missed, told.size, plan.confidence)
+    share = needed / of
+    state = FigureState.PASS if high < share else FigureState.FAIL if low >= share else FigureState.INCONCLUSIVE
+    wait_s = None
+    if state is FigureState.INCONCLUSIVE:
+        said += "; too close to tell"
+        factor = evidence.settles_after(missed, told.size, share, plan.confidence)
+        wait_s = None if factor is None else (factor - 1) * scene.elapsed_s
+    return replace(finding, state=state, wait_s=wait_s, sentence=said)
+
+
+# --- triggers
+
+
+def _trigger(scene: _Scene, trigger: Trigger) -> Finding:
+    limit = trigger.limit
+    finding = _without_samples(scene, Role.TRIGGER, limit, trigger.hold_s)
+    if finding is None:
+        counts = _counts(scene, scene.candidate, limit)
+        if scene.is_silent(limit.figure):
+            finding = _empty(scene, Role.TRIGGER, limit, trigger.hold_s)
+        elif counts is not None and counts[1].sum() > 0:
+            finding = _pooled_trigger(scene, trigger, *counts)
+        elif limit.figure.value in scene.candidate.gauges:
+            finding = _gauge_trigger(scene, trigger, scene.candidate.gauges[limit.figure.value])
+        else:
+            finding = _empty(scene, Role.TRIGGER, limit, trigger.hold_s)
+    if finding.figure in WARN_ONLY:
+        return replace(finding, then="")
+    return finding
+
+
+def window_s(plan: Plan, hold_s: float, interval_s: float) -> float:
+    """Return how long a trigger's window is at least: the hold time, and two samples of the plan's or the source's."""
+    return max(hold_s, 2 * max(plan.sample_s, interval_s))
+
+
+def rule_of(plan: Plan, trigger: Trigger, interval_s: float = 0.0) -> evidence.Rule:
+    """Return the breach rule of a trigger on a figure that pools.
+
+    Args:
+        plan, trigger: what the plan says.
+        interval_s: plan seconds that the source's samples span, where that is longer than the plan's.
+    """
+    share, _, inclusive = bad_share(trigger.limit, Role.TRIGGER)
+    minimum = _minimum(plan, trigger.limit.figure)
+    return evidence.Rule(share, window_s(plan, trigger.hold_s, interval_s), minimum, plan.evidence, inclusive)
+
+
+def bad_share(limit: Limit, role: Role) -> tuple[float, bool, bool]:
+    """Return a limit as a share of bad events, whether these are the figure's own events, and whether the limit is bad.
+
+    "error rate > 1.5 %" asks for the share of errors against 0.015; "availability < 99 %" for that of failed probes
+    against 0.01; "p99 latency > 250 ms" for that of requests slower than 250 ms against 0.01.
+    """
+    upward = limit.op in {">", ">="}
+    high_is_bad = upward if role is Role.TRIGGER else not upward
+    at_limit_is_bad = (limit.op in {">=", "<="}) == (role is Role.TRIGGER)
+    if limit.figure.quantile is not None:
+        share = 1 - limit.figure.quantile if high_is_bad else limit.figure.quantile
+        return round(share, 12), high_is_bad, False
+    share = limit.value if high_is_bad else 1 - limit.value
+    return min(1.0, max(0.0, round(share, 12))), high_is_bad, at_limit_is_bad
+
+
+def _pooled_trigger(scene: _Scene, trigger: Trigger, events: Ints, trials: Ints) -> Finding:
+    limit, series = trigger.limit, scene.candidate
+    rule = rule_of(scene.plan, trigger, series.interval_s)
+    _, high_is_bad, _ = bad_share(limit, Role.TRIGGER)
+    bad = events if high_is_bad else trials - events
+    seen = evidence.look(rule, series.start, series.seconds, bad, trials, since=scene.started)
+    first, begin, until = int(seen.first[0]), float(seen.begin[0]), float(series.end[-1])
+    window = series.between(begin, until)
+    x, n = int(events[first:].sum()), int(trials[first:].sum())
+    finding = replace(
+        _measured(scene, Role.TRIGGER, limit, window, x, n),
+        hold_s=trigger.hold_s,
+        span_s=max(0.0, until - max(begin, scene.started)),
+    )
+    finding = replace(finding, sentence=_said(finding))
+    limit_text = f"limit {words.exact(limit.figure, limit.value)}"
+    if not seen.enough[0]:
+        missing_s = max(0.0, scene.started + rule.window_s - scene.now)
+        return _collecting(scene, finding, rule.minimum, n, finding.span_s, missing_s)
+    said = f"{finding.sentence}; {limit_text}"
+    if not seen.breached[0]:
+        if not rule.beyond(np.array([seen.bad[0]]), np.array([n]))[0]:
+            return replace(finding, state=FigureState.PASS, sentence=said)
+        why = (
+            f"could still be chance ({words.probability(float(seen.tail[0]))})"
+            if seen.beyond[0]
+            else "not in each half of that time"
+        )
+        return replace(finding, state=FigureState.INCONCLUSIVE, sentence=f"{said}; {why}")
+    then = trigger.then
+    if scene.has_baseline and _baseline_as_bad(scene, trigger, rule, int(seen.bad[0]), n, begin, until):
+        then = "halt"
+        said += f"; the baseline is as bad{_baseline_said(finding)}"
+    return replace(finding, state=FigureState.FAIL, then=then, sentence=said)
+
+
+def _baseline_as_bad(
+    scene: _Scene, trigger: Trigger, rule: evidence.Rule, bad: int, trials: int, begin: float, until: float
+) -> bool:
+    """Say whether the baseline breaches the same rule by then and the candidate is not worse over its own window."""
+    series = scene.baseline.between(scene.started, until)
+    counts = _counts(scene, series, trigger.limit)
+    if counts is None or not counts[1].sum():
+        return False
+    _, high_is_bad, _ = bad_share(trigger.limit, Role.TRIGGER)
+    base_bad = counts[0] if high_is_bad else counts[1] - counts[0]
+    seen = evidence.look(rule, series.start, series.seconds, base_bad, counts[1], since=scene.started)
+    if not seen.breached[0] or series.end[-1] < begin:
+        return False
+    same = series.start >= begin - TOLERANCE_S
+    return not evidence.is_worse(
+        bad, trials, int(base_bad[same].sum()), int(counts[1][same].sum()), scene.plan.evidence
+    )
+
+
+def _gauge_trigger(scene: _Scene, trigger: Trigger, values: Floats) -> Finding:
+    plan, limit, series = scene.plan, trigger.limit, scene.candidate
+    told = ~np.isnan(values)
+    interval_s = max(plan.sample_s, series.interval_s)
+    needs_s = window_s(plan, trigger.hold_s, series.interval_s)
+    needed, of = evidence.quorum(*plan.gauge_quorum, needs_s, interval_s)
+    rows = np.flatnonzero(told)[-of:]
+    last = values[rows]
+    until = float(series.end[rows[-1]])
+    finding = _gauge_finding(scene, Role.TRIGGER, limit, last, until - float(series.start[rows[0]]))
+    beyond = int(np.sum([limit.holds(float(v)) for v in last]))
+    said = (
+        f"{finding.sentence}, {beyond} of the last {last.size} samples {words.limit(limit)}; acts at {needed} of {of}"
+    )
+    finding = replace(finding, hold_s=trigger.hold_s, events=beyond, trials=last.size, sentence=said)
+    missing_s = scene.started + needs_s - until
+    if missing_s > TOLERANCE_S or last.size < needed:
+        wait_s = max(missing_s, (needed - last.size) * interval_s)
+        said += f"; too early to tell, {words.duration(wait_s)} to go"
+        return replace(finding, state=FigureState.COLLECTING, wait_s=wait_s, sentence=said)
+    if beyond < needed:
+        return replace(finding, state=FigureState.PASS)
+    if _is_stuck(limit.figure, last):
+        return replace(finding, state=FigureState.INCONCLUSIVE, sentence=_stuck(finding, last))
+    then = trigger.then
+    base = scene.baseline.gauges.get(limit.figure.value, np.empty(0)) if scene.has_baseline else np.empty(0)
+    base = base[~np.isnan(base)][-of:]
+    _, high_is_bad, _ = bad_share(limit, Role.TRIGGER)
+    if sum(limit.holds(float(v)) for v in base) >= needed and not evidence.are_worse(
+        last, base, high_is_bad=high_is_bad, level=1 - plan.confidence
+    ):
+        then = "halt"
+        said += f"; the baseline is as bad{_baseline_said(finding)}"
+    return replace(finding, state=FigureState.FAIL, then=then, sentence=said)
+
+
+# --- figures without samples
+
+
+def _without_samples(scene: _Scene, role: Role, limit: Limit, hold_s: float) -> Finding | None:
+    """Judge what is not in the samples; None of what is."""
+    about = limit.figure
+    if about is Figure.INCIDENTS:
+        return _incidents(scene, role, limit, hold_s)
+    if about is Figure.REVENUE and role is Role.CRITERION:
+        return _revenue_criterion(scene, limit)
+    if about in _WITHOUT_SOURCE:
+        return _plain(
+            role, limit, FigureState.NOT_MEASURED, f"{about.label}: not measured, no source gives it yet", hold_s
+        )
+    if about is Figure.REVENUE:
+        said = f"{about.label}: not measured as a trigger, which needs an always-valid interval"
+        return _plain(role, limit, FigureState.NOT_MEASURED, said, hold_s)
+    if limit.op == "==":
+        said = f"{about.label}: no sample can show that it is {words.limit(limit)}; use <, <=, > or >="
+        state = FigureState.INCONCLUSIVE if role is Role.CRITERION else FigureState.NOT_MEASURED
+        return _plain(role, limit, state, said, hold_s)
+    return None
+
+
+def _incidents(scene: _Scene, role: Role, limit: Limit, hold_s: float) -> Finding:
+    count = scene.open_incidents
+    bad = limit.holds(count) if role is Role.TRIGGER else not limit.holds(count)
+    said = f"{words.count(count)} open {'incident' if count == 1 else 'incidents'}"
+    said += f"; {'limit' if role is Role.TRIGGER else 'must be'} {words.limit(limit)}"
+    state = FigureState.FAIL if bad else FigureState.PASS
+    return replace(_plain(role, limit, state, said, hold_s), value=float(count))
+
+
+def _revenue_criterion(scene: _Scene, limit: Limit) -> Finding:
+    plan, about = scene.plan, limit.figure
+
+    def not_yet(state: FigureState, why: str) -> Finding:
+        return _plain(Role.CRITERION, limit, state, f"{about.label}: {why}")
+
+    if not scene.has_baseline:
+        return not_yet(FigureState.NOT_MEASURED, "not measured, no learner is left at the baseline to compare with")
+    sums = [scene.business.get(plan.candidate), scene.business.get(plan.baseline)]
+    means = [revenue(s, plan.revenue_unit) if s is not None else None for s in sums]
+    if any(s is None for s in sums):
+        return not_yet(FigureState.NOT_MEASURED, "not measured, no source gives it for both versions")
+    fewest = min(s.learners for s in sums if s is not None)
+    if means[0] is None or means[1] is None or fewest < plan.min_requests:
+        said = f"{words.count(fewest)} of {words.count(plan.min_requests)} learners needed in each version"
+        wait_s = scene.elapsed_s * (plan.min_requests / fewest - 1) if fewest else None
+        return replace(not_yet(FigureState.COLLECTING, said), wait_s=wait_s)
+    seen = compare(means[0], means[1])
+    if seen is None or seen.low is None or seen.high is None:
+        return not_yet(FigureState.INCONCLUSIVE, "the baseline's own revenue is not clearly above zero")
+    finding = replace(
+        not_yet(FigureState.COLLECTING, ""),
+        value=seen.relative,
+        baseline=0.0,
+        trials=means[0].learners,
+        span_s=scene.elapsed_s,
+    )
+    learners = " learners against ".join(words.count(mean.learners) for mean in (seen.candidate, seen.baseline))
+    per = f"{words.percent(seen.relative, signed=True)} per {plan.revenue_unit}, {learners}"
+    if not scene.ended:
+        said = f"{about.label} {per}, so far; looked at once, at the phase's end; must be {words.limit(limit)}"
+        return replace(finding, wait_s=max(0.0, scene.ends - scene.now), sentence=said)
+    harmed = all(not limit.holds(bound) for bound in (seen.low, seen.high))
+    interval = f"{_interval(replace(finding, low=seen.low, high=seen.high))} at {words.percent(LEVEL)} confidence"
+    verdict = "all of it misses the limit" if harmed else "no evidence of harm"
+    said = (
+        f"{about.label} {per}, {interval}: {verdict}; must be {words.limit(limit)};"
+        f" this phase could have seen a difference of {words.percent(seen.smallest)} or more"
+    )
+    state = FigureState.FAIL if harmed else FigureState.PASS
+    return replace(finding, state=state, low=seen.low, high=seen.high, sentence=said)
+
+
+# --- shared
+
+
+def _minimum(plan: Plan, about: Figure) -> int:
+    return plan.min_requests if about.quantile is None else plan.min_requests_quantile
+
+
+def _counts(scene: _Scene, series: Series, limit: Limit) -> tuple[Ints, Ints] | None:
+    return series.counts(limit.figure, limit.value, scene.plan.latency_limit_ms())
+
+
+def _plain(role: Role, limit: Limit, state: FigureState, sentence: str, hold_s: float = 0.0) -> Finding:
+    return Finding(role=role, limit=limit, state=state, sentence=sentence, hold_s=hold_s)
+
+
+def _empty(scene: _Scene, role: Role, limit: Limit, hold_s: float) -> Finding:
+    """Say why there is no figure: its source is silent, it has nothing to say yet, or nobody gives it."""
+    about, series = limit.figure, scene.candidate
+    label = about.label
+    if scene.is_silent(about):
+        said = f"{label}: no sample for {words.duration(scene.silent_s(about))}"
+        return _plain(role, limit, FigureState.SILENT, said, hold_s)
+    of_requests = about in _OF_REQUESTS or about.quantile is not None
+    untold = series.counts(about, limit.value, None) is None and about not in WARN_ONLY
+    if not len(series):
+        return _plain(role, limit, FigureState.COLLECTING, f"{label}: no sample yet", hold_s)
+    if of_requests and not untold and not series.total("requests"):
+        fallbacks = series.total("fallbacks")
+        said = (
+            f"{label}: the fallback served all {words.count(fallbacks)} requests, {scene.plan.candidate} none"
+            if fallbacks
+            else f"{label}: no request yet"
+        )
+        return _plain(role, limit, FigureState.COLLECTING, said, hold_s)
+    return _plain(role, limit, FigureState.NOT_MEASURED, f"{label}: not measured, no source gives it", hold_s)
+
+
+def _unless_silent(scene: _Scene, finding: Finding) -> Finding:
+    """A source that stopped makes of a figure silence, unless it has failed already."""
+    apart = {Figure.INCIDENTS, Figure.REVENUE, *_WITHOUT_SOURCE}
+    keeps = {FigureState.FAIL, FigureState.SILENT, FigureState.NOT_MEASURED}
+    if finding.figure in apart or finding.state in keeps or not scene.is_silent(finding.figure):
+        return finding
+    said = f"no sample for {words.duration(scene.silent_s(finding.figure))}; until then: {finding.sentence}"
+    return replace(finding, state=FigureState.SILENT, sentence=said, wait_s=None)
+
+
+def _value(series: Series, about: Figure, events: int, trials: int) -> float | None:
+    if about.quantile is not None:
+        return series.quantile(about.quantile)
+    return events / trials if trials else None
+
+
+def _measured(scene: _Scene, role: Role, limit: Limit, series: Series, events: int, trials: int) -> Finding:
+    """Return a finding with a pooled figure's numbers and the part of the sentence that tells them."""
+    about = limit.figure
+    finding = Finding(
+        role=role,
+        limit=limit,
+        state=FigureState.PASS,
+        sentence="",
+        value=_value(series, about, events, trials),
+        baseline=_baseline_value(scene, limit, series),
+        events=events,
+        trials=trials,
+        span_s=_span_s(series),
+    )
+    return replace(finding, sentence=_said(finding))
+
+
+def _said(finding: Finding) -> str:
+    about, value = finding.figure, finding.value
+    events, trials = words.count(finding.events or 0), words.count(finding.trials or 0)
+    told = about.label if value is None else f"{about.label} {words.figure(about, value)}"
+    told += f" over {words.duration(finding.span_s)}"
+    if about.quantile is not None:
+        share = words.percent((finding.events or 0) / finding.trials) if finding.trials else "none"
+        return f"{told}, {events} of {trials} requests ({share}) slower than {words.exact(about, finding.limit.value)}"
+    return f"{told}, {events} of {trials} {_TRIALS.get(about, 'requests')}"
+
+
+def _baseline_value(scene: _Scene, limit: Limit, series: Series) -> float | None:
+    if not scene.has_baseline or not len(series):
+        return None
+    same = scene.baseline.between(float(series.start[0]), float(series.end[-1]))
+    counts = _counts(scene, same, limit)
+    if counts is None:
+        return None
+    return _value(same, limit.figure, int(counts[0].sum()), int(counts[1].sum()))
+
+
+def _baseline_said(finding: Finding) -> str:
+    return "" if finding.baseline is None else f": {words.figure(finding.figure, finding.baseline)}"
+
+
+def _span_s(series: Series) -> float:
+    return float(series.end[-1] - series.start[0]) if len(series) else 0.0
+
+
+def _collecting(
+    scene: _Scene, finding: Finding, minimum: int, trials: int, over_s: float, missing_s: float = 0.0
+) -> Finding:
+    """Say how long it will take until there is enough, at the traffic seen so far."""
+    unit = _TRIALS.get(finding.figure, "requests")
+    wait_s: float | None = missing_s
+    if trials < minimum:
+        rate = trials / over_s if over_s > 0 else 0.0
+        wait_s = max(missing_s, (minimum - trials) / rate) if rate > 0 else None
+        said = f"{finding.sentence}; {words.count(minimum)} {unit} needed"
+    else:
+        said = f"{finding.sentence}; too early to tell"
+    if wait_s is not None:
+        said += (
+            f", about {words.roughly(wait_s)} to go at this traffic"
+            if trials < minimum
+            else f", {words.duration(wait_s)} to go"
+        )
+    elif scene.elapsed_s > 0:
+        said += ", no traffic to tell how long"
+    return replace(finding, state=FigureState.COLLECTING, wait_s=wait_s, sentence=said)
+
+
+def _quantile_bounds(series: Series, q: float, confidence: float) -> tuple[float | None, float | None]:
+    """One-sided bounds of a latency quantile, milliseconds, by the ranks that bound it."""
+    counts = series.latency.sum(axis=0)
+    n = int(counts.sum())
+    if n == 0:
+        return None, None
+    upto = np.cumsum(counts)
+    low, high = evidence.quantile_ranks(n, q, confidence)
+
+    def at(rank: int) -> float | None:
+        return float(histogram.MIDDLES[int(np.searchsorted(upto, rank))]) if 1 <= rank <= n else None
+
+    return at(low), at(high)
+
+
+def _interval(finding: Finding) -> str:
+    about = finding.figure
+    low = words.figure(about, finding.low) if finding.low is not None else "unknown"
+    high = words.figure(about, finding.high) if finding.high is not None else "unknown"
+    return f"{low} to {high}"
+
+
+def _gauge_finding(scene: _Scene, role: Role, limit: Limit, told: Floats, span_s: float) -> Finding:
+    about = limit.figure
+    value = float(np.median(told))
+    base = scene.baseline.gauges.get(about.value, np.empty(0)) if scene.has_baseline else np.empty(0)
+    base = base[~np.isnan(base)][-told.size :]
+    return Finding(
+        role=role,
+        limit=limit,
+        state=FigureState.PASS,
+        sentence=f"{about.label} {words.figure(about, value)} (median) over {words.duration(span_s)}",
+        value=value,
+        baseline=float(np.median(base)) if base.size else None,
+        span_s=span_s,
+    )
+
+
+def _is_stuck(about: Figure, told: Floats) -> bool:
+    """A gauge that doesn't move in three samples or more is a stuck source, unless it is as good as can be (100 %)."""
+    return told.size >= 3 and float(np.ptp(told)) == 0.0 and float(told[0]) != _BEST.get(about)
+
+
+def _stuck(finding: Finding, told: Floats) -> str:
+    return f"{finding.sentence}; exactly the same in {told.size} samples: a stuck source is not evidence"
