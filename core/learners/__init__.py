@@ -1,1 +1,35 @@
 """Events to traits to cohorts: who are the learners?"""
+
+from core.learners.cohorts import Cohort
+from core.learners.constants import Constants
+from core.learners.events import DAY_US, WEEK_US, Event, Events, EventsError, from_columns, from_events, read_events
+from core.learners.kernel import Scan, finish, scan, scan_one
+from core.learners.model import CohortModel, find_cohorts
+from core.learners.reference import Observation, observe, traits_of
+from core.learners.traits import TRAITS, WEEKS, Traits, traits_at
+
+__all__ = [
+    "DAY_US",
+    "TRAITS",
+    "WEEKS",
+    "WEEK_US",
+    "Cohort",
+    "CohortModel",
+    "Constants",
+    "Event",
+    "Events",
+    "EventsError",
+    "Observation",
+    "Scan",
+    "Traits",
+    "find_cohorts",
+    "finish",
+    "from_columns",
+    "from_events",
+    "observe",
+    "read_events",
+    "scan",
+    "scan_one",
+    "traits_at",
+    "traits_of",
+]

@@ -1,7 +1,7 @@
 """Learner events in the canonical schema, as columns sorted by learner and time, and the one reader that makes them.
 
-Canonical columns: `learner_id`, `ts` (UTC), `domain`, `skill`, and optionally `type`, `score` (0 to 1), `acted`. Rows that
-can't be used are left out and counted by reason, never repaired.
+Canonical columns: `learner_id`, `ts` (UTC), `domain`, `skill`, and optionally `type`, `score` (0 to 1), `acted`. Rows
+that can't be used are left out and counted by reason, never repaired.
 """
 
 from __future__ import annotations

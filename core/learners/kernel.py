@@ -1,8 +1,8 @@
 """The fast analyzer: the traits of `reference` in one compiled pass over sorted events.
 
 `scan` reads each event once and leaves a few sums a learner; `finish` turns them into traits with the population's
-constants. The compiled code is kept in NUMBA_CACHE_DIR, in CANARY_HOME/cache/numba, or beside this file, so that compiling
-is paid for once.
+constants. The compiled code is kept in NUMBA_CACHE_DIR, in CANARY_HOME/cache/numba, or beside this file, so that
+compiling is paid for once.
 """
 
 from __future__ import annotations

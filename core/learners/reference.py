@@ -2,8 +2,8 @@
 
 Two steps: `observe` counts what happened in the window, `traits_of` turns the counts into traits with the population's
 constants. Where a definition leaves room, this is how it is read: a week's gain counts a skill whose best score at the
-week's end is at least 0.05 above its best before the week; the later half of n events begins at event n // 2; "weeks since
-the first event" counts the weeks from the one that holds it to the present one.
+week's end is at least 0.05 above its best before the week; the later half of n events begins at event n // 2; "weeks
+since the first event" counts the weeks from the one that holds it to the present one.
 """
 
 from __future__ import annotations

@@ -40,12 +40,7 @@ def reference_table(events: Events, as_of: int, weeks: int) -> tuple[list[Traits
 
 
 def assert_same(plain: Traits, fast: Traits) -> None:
-    for name in (f.name for f in dataclasses.fields(Traits)):
-        a, b = getattr(plain, name), getattr(fast, name)
-        if isinstance(a, float):
-            assert b == pytest.approx(a, abs=1e-6), name
-        else:
-            assert a == b, name
+    assert dataclasses.asdict(fast) == pytest.approx(dataclasses.asdict(plain), abs=1e-6)
 
 
 def compare(events: Events, as_of: int, weeks: int) -> None:

@@ -1,0 +1,123 @@
+"""The cohort model: found once on a population, then frozen: a learner's cohort depends on their own events only."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.learners import kernel
+from core.learners.cohorts import (
+    Cohort,
+    Matrix,
+    Scaler,
+    choose_k,
+    describe_cohorts,
+    features_of,
+    fit_scaler,
+    kmeans,
+    nearest,
+)
+from core.learners.constants import Constants
+from core.learners.events import Events
+from core.learners.traits import NOT_KNOWN, WEEKS, Traits
+
+
+@dataclass(frozen=True, slots=True)
+class CohortModel:
+    """Constants, scaler, centroids and names.
+
+    Attributes:
+        centroids: shape (k, used features), scaled.
+        cohorts: one a centroid. silhouettes: mean silhouette of each k that was tried, on a sample.
+    """
+
+    constants: Constants
+    scaler: Scaler
+    centroids: Matrix
+    cohorts: tuple[Cohort, ...]
+    silhouettes: dict[int, float]
+
+    def assign(self, table: NDArray[np.void]) -> NDArray[np.int64]:
+        """Return each learner's cohort number (table of dtype `traits.TRAITS`); NOT_KNOWN without events."""
+        labels, _ = nearest(self.scaler(features_of(table)), self.centroids)
+        return np.where(table["events"] > 0, labels, NOT_KNOWN)
+
+    def cohort_of(self, traits: Traits) -> Cohort | None:
+        """Return one learner's cohort; None without events in the window."""
+        if traits.events == 0:
+            return None
+        assert traits.events_per_week is not None
+        row = (  # in the order of cohorts.FEATURES
+            traits.velocity,
+            traits.concentration,
+            traits.reuse_rate,
+            traits.recency_weighted_reuse,
+            math.log1p(traits.events_per_week),
+            traits.responsiveness,
+        )
+        features = np.array([[math.nan if value is None else value for value in row]])
+        return self.cohorts[int(nearest(self.scaler(features), self.centroids)[0][0])]
+
+    def to_json(self) -> str:
+        """Return the model as JSON; `from_json` gives the same model back, to the last bit."""
+        return json.dumps(
+            {
+                "constants": dataclasses.asdict(self.constants),
+                "scaler": {**dataclasses.asdict(self.scaler), "left_out": dict(self.scaler.left_out)},
+                "centroids": self.centroids.tolist(),
+                "cohorts": [dataclasses.asdict(cohort) for cohort in self.cohorts],
+                "silhouettes": self.silhouettes,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> CohortModel:
+        """Read what `to_json` wrote."""
+        data: dict[str, Any] = json.loads(text)
+        scaler = data["scaler"]
+        return cls(
+            constants=Constants(**data["constants"]),
+            scaler=Scaler(
+                tuple(scaler["columns"]), tuple(scaler["medians"]), tuple(scaler["spreads"]), dict(scaler["left_out"])
+            ),
+            centroids=np.array(data["centroids"], dtype=np.float64).reshape(len(data["cohorts"]), -1),
+            cohorts=tuple(Cohort(**cohort) for cohort in data["cohorts"]),
+            silhouettes={int(k): score for k, score in data["silhouettes"].items()},
+        )
+
+
+def find_cohorts(
+    events: Events,
+    *,
+    as_of: int | None = None,
+    weeks: int = WEEKS,
+    k: int | None = None,
+    candidates: tuple[int, ...] = tuple(range(3, 9)),
+    seed: int = 0,
+) -> tuple[CohortModel, NDArray[np.void]]:
+    """Find the cohorts of a population with the fast analyzer; return the model and the traits table.
+
+    Args:
+        k: number of cohorts; None: the candidate with the best silhouette.
+    Raises EventsError when there is no event.
+    """
+    scanned = kernel.scan(events, as_of, weeks)
+    constants = scanned.constants()
+    table = kernel.finish(scanned, constants)
+    features = features_of(table)[table["events"] > 0]
+    scaler = fit_scaler(features)
+    points = scaler(features)
+    silhouettes: dict[int, float] = {}
+    if k is None:
+        k, silhouettes = choose_k(points, candidates, seed)
+    k = max(1, min(k, len(points)))
+    centroids, _ = kmeans(points, k, seed)
+    labels, _ = nearest(points, centroids)
+    cohorts = describe_cohorts(features, labels, k, scaler.left_out)
+    return CohortModel(constants, scaler, centroids, tuple(cohorts), silhouettes), table
