@@ -15,6 +15,7 @@ from core.store.samples import (
     quantile_of,
     remember_batch,
 )
+from core.store.secretfile import secret_text
 from core.store.store import Store, Tx
 
 __all__ = [
@@ -46,4 +47,5 @@ __all__ = [
     "release_lease",
     "remember_batch",
     "schema",
+    "secret_text",
 ]

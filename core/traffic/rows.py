@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.store.schema import deployment
+from core.store import schema
 from core.traffic.bucketing import Rule
 
 BUSY_MS = 50
@@ -111,7 +111,7 @@ class DeploymentRows(Protocol):
         """Let go of connections."""
 
 
-_C = deployment.c
+_C = schema.deployment.c
 _COLUMNS = (_C.id, _C.flag, _C.baseline, _C.candidate, _C.salt, _C.state, _C.revision, _C.share, _C.created, _C.status)
 
 
@@ -131,8 +131,8 @@ class SqliteRows:
     """
 
     blocking = False
-    _SELECT = f"SELECT {', '.join(c.name for c in _COLUMNS)} FROM {deployment.name} WHERE flag = ?"  # noqa: S608
-    _FLAGS = f"SELECT DISTINCT flag FROM {deployment.name} ORDER BY flag"  # noqa: S608
+    _SELECT = f"SELECT {', '.join(c.name for c in _COLUMNS)} FROM {schema.deployment.name} WHERE flag = ?"  # noqa: S608
+    _FLAGS = f"SELECT DISTINCT flag FROM {schema.deployment.name} ORDER BY flag"  # noqa: S608
 
     def __init__(self, path: Path) -> None:
         self._path = os.fspath(path)
