@@ -1,6 +1,7 @@
 """Take the pictures in docs/pictures from a demo that really runs: `make screenshots`.
 
-Starts `canary demo` with a home of its own, waits until there is something to see, and photographs each page in a real Chromium.
+Starts `canary demo` with a home of its own, waits until there is something to see, and photographs each page in a real
+Chromium.
 """
 
 from __future__ import annotations
