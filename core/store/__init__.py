@@ -1,7 +1,10 @@
 """What is remembered: deployments, events, samples, leases. The other rooms use the names listed here."""
 
 from core.store import histogram, schema
+from core.store.business import add_learner_totals, business_sums, fold_learner_totals
+from core.store.chain import Verification, verify_log
 from core.store.clock import Clock
+from core.store.compaction import RULES, Compaction, Rule, compact, compaction_generation
 from core.store.errors import Fenced, LogFileError, StoreUnavailable
 from core.store.eventlog import Event, Head, events, head_of
 from core.store.lease import Lease, acquire_lease, beat, current_lease, hold_fence, release_lease
@@ -17,30 +20,42 @@ from core.store.samples import (
 )
 from core.store.secretfile import secret_text
 from core.store.store import Store, Tx
+from core.store.transfer import export_log, import_log
 
 __all__ = [
+    "RULES",
     "Accepted",
     "BusinessSums",
     "Clock",
+    "Compaction",
     "Event",
     "Fenced",
     "Head",
     "LearnerTotals",
     "Lease",
     "LogFileError",
+    "Rule",
     "Sample",
     "SampleFrame",
     "Store",
     "StoreUnavailable",
     "Tx",
+    "Verification",
     "acquire_lease",
+    "add_learner_totals",
     "add_samples",
     "beat",
+    "business_sums",
+    "compact",
+    "compaction_generation",
     "current_lease",
     "events",
+    "export_log",
+    "fold_learner_totals",
     "head_of",
     "histogram",
     "hold_fence",
+    "import_log",
     "latency_of",
     "load_samples",
     "quantile_of",
@@ -48,4 +63,5 @@ __all__ = [
     "remember_batch",
     "schema",
     "secret_text",
+    "verify_log",
 ]

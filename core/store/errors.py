@@ -14,14 +14,15 @@ class Fenced(Exception):
 
 
 class LogFileError(Exception):
-    """An exported event log that can't be imported.
+    """An event log that can't be imported; nothing of it was.
 
     Attributes:
-        line: 1 for the header, which is the first line. reason: what is wrong with it.
+        line: of the file, 1 for the header; None where the file isn't to blame. reason: what is wrong.
     """
 
-    def __init__(self, name: str, line: int, reason: str) -> None:
-        super().__init__(f"{name}, line {line}: {reason}. Nothing was imported.")
+    def __init__(self, name: str, line: int | None, reason: str) -> None:
+        where = name if line is None else f"{name}, line {line}"
+        super().__init__(f"{where}: {reason}. Nothing was imported.")
         self.line = line
         self.reason = reason
 

@@ -109,7 +109,7 @@ def append(
     """
     head = lock_log(connection)
     text = canonical(dict(data))
-    deployment, kind, actor, reason = (_storable(value) for value in (deployment, kind, actor, reason))
+    deployment, kind, actor, reason = (storable(value) for value in (deployment, kind, actor, reason))
     seq, at, wall = head.count + 1, float(at), float(wall)
     digest = hash_of(seq, at, wall, deployment, kind, actor, reason, text, head.hash)
     event = Event(seq, at, wall, deployment, kind, actor, reason, json.loads(text), head.hash, digest)
@@ -163,7 +163,7 @@ def events(
         escaped = json.dumps(text)[1:-1]
         columns = [_EVENT.c[name].icontains(text, autoescape=True) for name in ("kind", "actor", "reason")]
         query = query.where(or_(*columns, _EVENT.c.data.icontains(escaped, autoescape=True)))
-    return [_event(row) for row in connection.execute(query)]
+    return [event_of(row) for row in connection.execute(query)]
 
 
 def stream_rows(connection: Connection) -> Iterator[Row[Any]]:
@@ -171,11 +171,16 @@ def stream_rows(connection: Connection) -> Iterator[Row[Any]]:
     yield from connection.execute(_ALL.order_by(_EVENT.c.seq).execution_options(yield_per=1000))
 
 
-def _event(row: Row[Any]) -> Event:
+def event_of(row: Row[Any]) -> Event:
+    """Read a row of the log; `data` that was tampered with and isn't a JSON object any more is shown as it stands."""
     fields = dict(row._mapping)
-    return Event(**fields | {"data": json.loads(fields["data"])})
+    try:
+        data = json.loads(fields["data"])
+    except (TypeError, ValueError):
+        data = None
+    return Event(**fields | {"data": data if isinstance(data, dict) else {"unreadable": str(fields["data"])}})
 
 
-def _storable(text: str) -> str:
-    # Not every database takes a NUL, nor any a lone half of a surrogate pair; an event isn't to be lost for that.
+def storable(text: str) -> str:
+    """Replace what some database doesn't take (NUL, half of a surrogate pair): no event is to be lost for that."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

@@ -19,8 +19,8 @@ REMEMBER_S = 2 * 86400.0
 """Wall seconds for which the id of a sample or batch is remembered: longer than any sender retries."""
 
 _IDS_A_QUERY = 500
-_COUNTS = ("requests", "errors", "fallbacks", "probes", "probes_ok", "compared", "disagreed")
-_COLUMNS = ("seq", "start", "seconds", "version", "segment", "region", *_COUNTS, "slow", "latency", "gauges")
+COUNTS = ("requests", "errors", "fallbacks", "probes", "probes_ok", "compared", "disagreed")
+_COLUMNS = ("seq", "start", "seconds", "version", "segment", "region", *COUNTS, "slow", "latency", "gauges")
 _SELECT = select(*(schema.sample.c[name] for name in _COLUMNS))
 
 
@@ -77,7 +77,7 @@ class SampleFrame:
 
 def _frame(rows: Sequence[Sequence[Any]]) -> SampleFrame:
     columns = dict(zip(_COLUMNS, zip(*rows, strict=True) if rows else ((),) * len(_COLUMNS), strict=True))
-    arrays: dict[str, Any] = {name: np.array(columns[name], dtype=np.int64) for name in ("seq", *_COUNTS)}
+    arrays: dict[str, Any] = {name: np.array(columns[name], dtype=np.int64) for name in ("seq", *COUNTS)}
     # Where `slow` isn't told it is None, which numpy makes NaN.
     arrays |= {name: np.array(columns[name], dtype=np.float64) for name in ("start", "seconds", "slow")}
     arrays |= {name: _objects(columns[name]) for name in ("version", "segment", "region", "latency", "gauges")}
