@@ -36,7 +36,9 @@ class Settings(BaseSettings):
         description="(age, span) in plan seconds: samples older than age are merged to spans",
     )
     demo_url: str | None = Field(None, description="address of the demo service, set by `canary demo`")
-    demo_token: SecretStr | None = Field(None, description="token of the demo service's fault switch, set by `canary demo`")
+    demo_token: SecretStr | None = Field(
+        None, description="token of the demo service's fault switch, set by `canary demo`"
+    )
 
     @model_validator(mode="after")
     def _open_mode_stays_at_home(self) -> Settings:
@@ -55,8 +57,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the environment before canary.toml."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)

@@ -81,7 +81,9 @@ def hold(reason: Reason, deployment: DeploymentId = None, as_json: Json = False)
 @app.command()
 def resume(
     reason: Reason,
-    extend_min: Annotated[float, typer.Option("--extend-min", min=0, help="Lengthen the phase by so many minutes.")] = 0.0,
+    extend_min: Annotated[
+        float, typer.Option("--extend-min", min=0, help="Lengthen the phase by so many minutes.")
+    ] = 0.0,
     deployment: DeploymentId = None,
     as_json: Json = False,
 ) -> None:
@@ -124,7 +126,10 @@ def _find(service: Deliveries, deployment: str | None) -> Status:
     statuses = service.all()
     active = [s for s in statuses if not s.state.ended]
     if len(active) > 1:
-        fail(f"{len(active)} deployments are active; name one: " + ", ".join(f"--deployment {s.id}" for s in active), USAGE)
+        fail(
+            f"{len(active)} deployments are active; name one: " + ", ".join(f"--deployment {s.id}" for s in active),
+            USAGE,
+        )
     if not statuses:
         fail("there is no deployment yet; `canary deploy PLAN.yaml` makes one")
     return active[0] if active else statuses[0]
@@ -143,7 +148,9 @@ def _answer(service: Deliveries, outcome: Outcome, as_json: bool) -> None:
         }
         print_json(document)
     elif refusal is not None:
-        err.print(f"[yellow]{'nothing to do' if refusal.already else 'refused'}:[/] {escape(refusal.reason)}", soft_wrap=True)
+        err.print(
+            f"[yellow]{'nothing to do' if refusal.already else 'refused'}:[/] {escape(refusal.reason)}", soft_wrap=True
+        )
     else:
         _print_status(service, outcome.status, None)
         if outcome.note:
@@ -155,7 +162,9 @@ def _answer(service: Deliveries, outcome: Outcome, as_json: bool) -> None:
 def _print_status(service: Deliveries, status: Status, verdict: Verdict | None) -> None:
     plan, now = status.plan, service.store.clock().now()
     out.print(f"[bold]{escape(status.id)}[/]: [bold]{status.state}[/], attempt {status.attempt}", soft_wrap=True)
-    out.print(f"{escape(plan.candidate)} gets {percent(status.share)} of the learners, {escape(plan.baseline)} the rest")
+    out.print(
+        f"{escape(plan.candidate)} gets {percent(status.share)} of the learners, {escape(plan.baseline)} the rest"
+    )
     out.print(escape(status.why), soft_wrap=True)
     if status.needs_switch:
         out.print("[yellow]the traffic switch has not confirmed this yet[/]")

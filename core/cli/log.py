@@ -16,12 +16,18 @@ from core.store import ImportRefused, Store, events, export_log, import_log, ver
 
 @app.command()
 def log(
-    verify: Annotated[bool, typer.Option("--verify", help="Check the chain and its anchor; exit code 1 if broken.")] = False,
-    export: Annotated[Path | None, typer.Option("--export", metavar="FILE", help="Write the whole log, a line an event.")] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check the chain and its anchor; exit code 1 if broken.")
+    ] = False,
+    export: Annotated[
+        Path | None, typer.Option("--export", metavar="FILE", help="Write the whole log, a line an event.")
+    ] = None,
     import_: Annotated[
         Path | None, typer.Option("--import", metavar="FILE", help="Read an exported log into an empty database.")
     ] = None,
-    deployment: Annotated[str | None, typer.Option("--deployment", metavar="ID", help="Only this deployment's events.")] = None,
+    deployment: Annotated[
+        str | None, typer.Option("--deployment", metavar="ID", help="Only this deployment's events.")
+    ] = None,
     last: Annotated[int, typer.Option("--last", min=1, help="How many events to show.")] = 50,
     as_json: Json = False,
 ) -> None:

@@ -26,7 +26,9 @@ def check(
         float, typer.Option("--requests-per-s", min=0.001, help="Traffic of the whole service, requests a second.")
     ] = 150.0,
     learners: Annotated[int, typer.Option("--learners", min=1, help="Learners of the whole service.")] = 500_000,
-    runs: Annotated[int, typer.Option("--runs", min=100, help="Simulated roll-outs behind each row of the table.")] = 2000,
+    runs: Annotated[
+        int, typer.Option("--runs", min=100, help="Simulated roll-outs behind each row of the table.")
+    ] = 2000,
     as_json: Json = False,
 ) -> None:
     """Check a plan and say it as a person would, with the samples and requests each phase will see.

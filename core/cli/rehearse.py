@@ -20,10 +20,14 @@ from core.metrics import RecordedError, read_recorded
 def rehearse(
     candidate: Annotated[Path, typer.Argument(metavar="CANDIDATE.csv", help="Recorded metrics of the new version.")],
     plan_path: Annotated[Path, typer.Option("--plan", metavar="PLAN.yaml", help="The plan to rehearse.")],
-    baseline: Annotated[Path | None, typer.Option("--baseline", metavar="BASELINE.csv", help="Of the old version.")] = None,
+    baseline: Annotated[
+        Path | None, typer.Option("--baseline", metavar="BASELINE.csv", help="Of the old version.")
+    ] = None,
     where: Annotated[str | None, typer.Option("--where", metavar="COL=VALUE", help="Only these rows.")] = None,
     baseline_where: Annotated[str | None, typer.Option("--baseline-where", metavar="COL=VALUE")] = None,
-    by: Annotated[str | None, typer.Option("--by", metavar="COL", help="One decision for each value of this column.")] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="COL", help="One decision for each value of this column.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run the judge over recorded metrics: when would it have rolled back, held, gone on?"""

@@ -37,8 +37,12 @@ def demo(
         Path | None, typer.Option("--events", metavar="PATH", help="Real learners' events instead of made-up ones.")
     ] = None,
     speed: Annotated[float, typer.Option("--speed", min=1, max=120, help="How fast the plan's clock runs.")] = 40.0,
-    port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="The dashboard's port; default 8501.")] = None,
-    once: Annotated[bool, typer.Option("--once", help="One roll-out without the dashboard; prints what came of it.")] = False,
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65535, help="The dashboard's port; default 8501.")
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="One roll-out without the dashboard; prints what came of it.")
+    ] = False,
     reset: Annotated[bool, typer.Option("--reset", help="Forget what earlier demos left and start over.")] = False,
     fault: Annotated[FaultName | None, typer.Option("--fault", help="Break the candidate while it runs.")] = None,
     as_json: Json = False,
@@ -72,7 +76,7 @@ def serve(
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
     command += ["--server.address", at.host, "--server.port", str(wanted), "--server.headless", "true"]
     os.chdir(ROOT)  # .streamlit/config.toml is read from the working directory
-    os.execv(command[0], command)  # noqa: S606
+    os.execv(command[0], command)
 
 
 @app.command()

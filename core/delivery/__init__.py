@@ -27,8 +27,8 @@ from core.delivery.records import (
     incidents,
     latest_verdict,
 )
-from core.delivery.service import Busy, Deliveries, Outcome
 from core.delivery.series import Series
+from core.delivery.service import Busy, Deliveries, Outcome
 from core.delivery.wire import status_to_json, verdict_from_json, verdict_to_json
 
 __all__ = [

@@ -21,6 +21,7 @@ from core.delivery.model import (
     Status,
     Verdict,
 )
+from core.delivery.plan import WARN_ONLY
 from core.delivery.words import duration, percent
 
 MONITOR = "monitor"
@@ -42,7 +43,9 @@ def decide(status: Status, verdict: Verdict, now: float) -> Command | None:
     if status.state is State.COMPLETED:
         return None
     if verdict.silent_s >= plan.silent_rollback_s:
-        return _monitor(Action.ROLL_BACK, f"no sample for {duration(verdict.silent_s)}; nobody can tell how the candidate does")
+        return _monitor(
+            Action.ROLL_BACK, f"no sample for {duration(verdict.silent_s)}; nobody can tell how the candidate does"
+        )
     if status.state is not State.HOLDING:
         if worst := by_outcome.get("halt"):
             return replace(_because(Action.HOLD, worst[0]), halt=True)
@@ -60,14 +63,17 @@ def decide(status: Status, verdict: Verdict, now: float) -> Command | None:
 
 def _at_end(status: Status, verdict: Verdict) -> Command:
     phase = status.plan.phases[status.phase]
-    open_points = [f for f in verdict.criteria if f.state not in {FigureState.PASS, FigureState.NOT_MEASURED}]
+    gating = [f for f in verdict.criteria if f.figure not in WARN_ONLY]
+    open_points = [f for f in gating if f.state not in {FigureState.PASS, FigureState.NOT_MEASURED}]
     if not open_points:
-        passed = sum(f.state is FigureState.PASS for f in verdict.criteria)
+        passed = sum(f.state is FigureState.PASS for f in gating)
         if not passed:
             return _monitor(Action.HOLD, f"nothing was measured in {phase.name}: no measurement is not success")
         last = status.phase == len(status.plan.phases) - 1
-        unmeasured = len(verdict.criteria) - passed
-        reason = f"all {passed} measured criteria of {phase.name} are met" + (f"; {unmeasured} not measured" if unmeasured else "")
+        unmeasured = len(gating) - passed
+        reason = f"all {passed} measured criteria of {phase.name} are met" + (
+            f"; {unmeasured} not measured" if unmeasured else ""
+        )
         return _monitor(Action.COMPLETE if last else Action.ADVANCE, reason)
     worst = max(open_points, key=lambda f: f.state.severity)
     if worst.state is FigureState.FAIL and phase.at_end == "roll back":
@@ -91,7 +97,15 @@ def apply(status: Status, command: Command, now: float) -> Change | Refusal:
 def allowed(status: Status, now: float) -> dict[Action, Refusal | None]:
     """Say for each action that people have whether it can be done now: None, or the refusal that says why not."""
     answers: dict[Action, Refusal | None] = {}
-    for action in (Action.START, Action.ADVANCE, Action.HOLD, Action.RESUME, Action.RETRY, Action.ABORT, Action.ROLL_BACK):
+    for action in (
+        Action.START,
+        Action.ADVANCE,
+        Action.HOLD,
+        Action.RESUME,
+        Action.RETRY,
+        Action.ABORT,
+        Action.ROLL_BACK,
+    ):
         outcome = apply(status, Command(action, "", ""), now)
         answers[action] = outcome if isinstance(outcome, Refusal) else None
     return answers
@@ -187,7 +201,9 @@ def _abort(status: Status, command: Command, now: float) -> Change | Refusal:
     if status.state in {State.ROLLED_BACK, State.COMPLETED}:
         hint = "; roll it back instead" if status.state is State.COMPLETED else "; the baseline has all the traffic"
         return Refusal(f"it is {status.state}{hint}")
-    return _change(status, command, "aborted", state=State.ABORTED, share=0.0, next_start=None, judged_at=now, why=command.reason)
+    return _change(
+        status, command, "aborted", state=State.ABORTED, share=0.0, next_start=None, judged_at=now, why=command.reason
+    )
 
 
 def _roll_back(status: Status, command: Command, now: float) -> Change | Refusal:

@@ -11,7 +11,7 @@ from core.delivery.plan import Figure, Limit, Plan
 class FigureState(StrEnum):
     """State of one figure, as shared by pages, reports and the log."""
 
-    PASS = "pass"  # noqa: S105
+    PASS = "pass"
     NOT_MEASURED = "not measured"
     COLLECTING = "collecting"
     INCONCLUSIVE = "inconclusive"
@@ -133,8 +133,8 @@ class Status:
         judged_at: plan time of the last judgement.
         switched_revision: revision at which the switch was last read back as set (see `needs_switch`).
         switch_revision: revision at which `share` last changed.
-        rolled_back_at: plan time of the decision; switched_at: of the last read-back; verified_at: end of the clean window
-            that proved the rollback.
+        rolled_back_at: plan time of the decision. switched_at: of the last read-back.
+        verified_at: end of the clean window that proved the rollback.
         verification: "" while it is not known, then "verified" or "unverified".
     """
 
@@ -219,7 +219,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A state transition that is not: why, as a sentence with what to do instead. `already`: it is so already (not an error)."""
+    """A state transition that is not: why, with what to do instead. `already`: it is so already, which is no error."""
 
     reason: str
     already: bool = False

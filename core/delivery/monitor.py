@@ -1,8 +1,8 @@
 """The monitor: judges what is under way, does what the verdict calls for, and proves that it happened.
 
-One monitor acts at a time: the one that holds the lease. Its fencing token is checked inside every transaction, so a monitor
-that was paused past its lease and wakes up again can't change anything. All that it needs to go on after a crash is in
-the store; what it keeps in memory is a cache.
+One monitor acts at a time: the one that holds the lease. Its fencing token is checked inside every transaction, so a
+monitor that was paused past its lease and wakes up again can't change anything. All that it needs to go on after a
+crash is in the store; what it keeps in memory is a cache.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from core.delivery import records
@@ -28,6 +29,7 @@ from core.settings import Settings
 from core.store import (
     BusinessSums,
     Fenced,
+    SampleFrame,
     StoreUnavailable,
     Tx,
     acquire_lease,
@@ -67,28 +69,32 @@ class _Watch:
         self.since = status.phase_started
         self.plan = status.plan
         self.flag = status.plan.flag
-        self.cursor = 0
         self.generation: int | None = None
-        self.candidate = Series.empty(status.plan)
-        self.baseline = Series.empty(status.plan)
+        self._forget()
         self.business: dict[str, BusinessSums] = {}
         self.looks = 0
+
+    def _forget(self) -> None:
+        nothing = SampleFrame.of([])
+        self.cursor = 0
+        self.candidate = Series.of(nothing, self.plan.candidate)
+        self.baseline = Series.of(nothing, self.plan.baseline)
 
     def refresh(self, deliveries: Deliveries, deployment_id: str, *, with_business: bool) -> None:
         """Add what the store has gained; begin anew when old samples were compacted."""
         with deliveries.store.read() as connection:
             generation = compaction_generation(connection, self.flag)
             if generation != self.generation:
-                self.cursor, self.generation = 0, generation
-                self.candidate, self.baseline = Series.empty(self.plan), Series.empty(self.plan)
+                self.generation = generation
+                self._forget()
             frame = load_samples(connection, self.flag, since=self.since, after_seq=self.cursor)
             if with_business or self.looks % BUSINESS_EVERY == 0:
                 self.business = business_sums(connection, deployment_id, self.since)
         self.looks += 1
         if len(frame):
             self.cursor = int(frame.seq.max())
-            self.candidate = self.candidate.extended(frame, self.plan.candidate)
-            self.baseline = self.baseline.extended(frame, self.plan.baseline)
+            self.candidate = self.candidate.extended(frame)
+            self.baseline = self.baseline.extended(frame)
 
 
 class Monitor:
@@ -113,8 +119,8 @@ class Monitor:
             try:
                 self.tick(late)
             except StoreUnavailable as error:
-                logger.error("the monitor can't reach its database: %s", error)  # noqa: TRY400
-            except Exception:  # noqa: BLE001
+                logger.error("the monitor can't reach its database: %s", error)
+            except Exception:
                 logger.exception("a tick of the monitor failed; the next one tries again")
             # A tick that is late isn't made up for: the next one sees everything anyway.
             due = max(due + self.period(), time.monotonic())
@@ -162,7 +168,7 @@ class Monitor:
         if self._token is None:
             return False
         clock = self.store.clock()
-        # Nobody listened between the last beat and now: silence counts from now, and looks are judged from the last beat on.
+        # Nobody listened between the last beat and now: silence counts from now, looks from the last beat.
         self._heard_since = clock.now()
         self._judged_to.clear()
         self._watches.clear()
@@ -171,7 +177,12 @@ class Monitor:
             gap = max(0.0, time.time() - before.beat)
             with self.store.transaction() as tx:
                 self._fence(tx)
-                data = {"before": before.holder, "holder": self.holder, "gap_wall_s": round(gap, 3), "token": self._token}
+                data = {
+                    "before": before.holder,
+                    "holder": self.holder,
+                    "gap_wall_s": round(gap, 3),
+                    "token": self._token,
+                }
                 tx.append("monitor took over", MONITOR, f"the last tick was {duration(gap)} ago", data=data)
         else:
             self._last_beat = clock.now()
@@ -219,15 +230,17 @@ class Monitor:
         watch.refresh(self.deliveries, status.id, with_business=any(number is not None for _, number in moments))
         with self.store.read() as connection:
             open_incidents = len(records.incidents(connection, status.id, open_only=True))
+        ends = status.phase_ends
         verdict: Verdict | None = None
         for moment, number in moments:
             verdict = judge(
                 status.plan,
                 phase,
-                watch.candidate.until(moment),
-                watch.baseline.until(moment),
+                watch.candidate,
+                watch.baseline,
                 moment,
                 phase_started=status.phase_started,
+                ended=ends is not None and moment >= ends,
                 business=watch.business,
                 open_incidents=open_incidents,
                 listening_since=self._heard_since,
@@ -244,8 +257,8 @@ class Monitor:
     def _moments(self, status: Status, phase: Phase, now: float) -> list[tuple[float, int | None]]:
         """Return the moments to judge, oldest first, each with the number of the checkpoint that it is (or None).
 
-        Ends with now. After downtime it has every look that was missed, so that a breach that came and went is seen, and
-        every checkpoint, so that none is skipped.
+        Ends with now. After downtime it has every look that was missed, so that a breach that came and went is seen,
+        and every checkpoint, so that none is skipped.
         """
         assert status.phase_started is not None
         begin = max(status.judged_at or status.phase_started, self._judged_to.get(status.id, self._last_beat))
@@ -285,7 +298,9 @@ class Monitor:
                     "late_s": round(record.late_s, 3),
                     "attempt": status.attempt,
                     "revision": after.revision,
-                    "findings": [{"figure": str(f.figure), "state": str(f.state), "value": f.value} for f in verdict.criteria],
+                    "findings": [
+                        {"figure": str(f.figure), "state": str(f.state), "value": f.value} for f in verdict.criteria
+                    ],
                 }
                 sentence = "; ".join(f.sentence for f in verdict.criteria)
                 tx.append("checkpoint judged", MONITOR, sentence, status.id, data)
@@ -320,9 +335,7 @@ class Monitor:
                 "attempt": status.attempt,
             }
             took = window.end - status.rolled_back_at
-            reason = (
-                f"no request of {window.requests:,} reached the candidate; {duration(took)} of plan time after the decision"
-            )
+            reason = f"none of {window.requests:,} requests reached the candidate, {duration(took)} after the decision"
             self._conclude(status, "rollback verified", reason, data, "verified", window.end)
         elif now - status.switched_at > NO_TRAFFIC_SPANS * plan.sample_s and not frame.requests.sum():
             answers = [self.deliveries.switch.evaluate(plan.flag, f"rollback-check-{n}") for n in range(EVALUATIONS)]
@@ -332,7 +345,7 @@ class Monitor:
             self._conclude(status, "rollback unverified", reason, data, "unverified", None)
 
     def _conclude(
-        self, status: Status, kind: str, reason: str, data: dict[str, object], verification: str, at: float | None
+        self, status: Status, kind: str, reason: str, data: Mapping[str, object], verification: str, at: float | None
     ) -> None:
         with self.store.transaction() as tx:
             self._fence(tx)
@@ -341,7 +354,7 @@ class Monitor:
                 return
             after = replace(before, revision=before.revision + 1, verification=verification, verified_at=at)
             records.replace_deployment(tx, before, after)
-            tx.append(kind, MONITOR, reason, status.id, data | {"revision": after.revision})
+            tx.append(kind, MONITOR, reason, status.id, {**data, "revision": after.revision})
 
     def _forget(self, live: list[Status]) -> None:
         current = {(s.id, s.attempt, s.phase_started) for s in live}

@@ -165,6 +165,6 @@ class Plan:
     text: str = ""
 
     def latency_limit_ms(self) -> float | None:
-        """The latency limit whose exceeding a source should count (`Sample.slow`): the strictest p99 trigger's, or None."""
+        """The latency limit that `Sample.slow` counts by: that of the strictest p99 trigger, or None."""
         limits = [t.limit.value for t in self.triggers if t.limit.figure is Figure.LATENCY_P99]
         return min(limits, default=None)

@@ -57,8 +57,8 @@ class Incident:
 class Drill:
     """One rollback, measured: what decided it, and how long each step took, in plan and in wall seconds.
 
-    `switched_*` and `verified_*` run from the decision; None where it has not happened. `unverified` says why a rollback
-    could not be verified from traffic, and how it was shown instead.
+    `switched_*` and `verified_*` run from the decision; None where it has not happened. `unverified` says why a
+    rollback could not be verified from traffic, and how it was shown instead.
     """
 
     deployment: str
@@ -83,7 +83,13 @@ def assignment_salt(plan: Plan) -> str:
 def add_deployment(tx: Tx, status: Status) -> None:
     """Insert a new deployment."""
     plan = status.plan
-    fixed = {"flag": plan.flag, "plan": plan.text, "baseline": plan.baseline, "candidate": plan.candidate, "salt": assignment_salt(plan)}
+    fixed = {
+        "flag": plan.flag,
+        "plan": plan.text,
+        "baseline": plan.baseline,
+        "candidate": plan.candidate,
+        "salt": assignment_salt(plan),
+    }
     tx.connection.execute(insert(schema.deployment).values(**_row_of(status), **fixed))
 
 

@@ -63,7 +63,8 @@ class Deliveries:
             for other in records.read_all(tx.connection, plan.flag):
                 if not other.state.ended:
                     raise Busy(
-                        f"deployment {other.id} of flag {plan.flag!r} is {other.state}: finish, abort or roll it back first"
+                        f"deployment {other.id} of flag {plan.flag!r} is {other.state}: "
+                        "finish, abort or roll it back first"
                     )
             now = self.store.clock().now()
             status = Status(f"{plan.name}-{uuid.uuid4().hex[:8]}", plan, State.DRAFT, 1, now, why="not started")
@@ -103,7 +104,9 @@ class Deliveries:
                 fence(tx)
             before = records.read_status(tx.connection, deployment_id)
             if expected_revision is not None and before.revision != expected_revision:
-                moved_on = Refusal(f"it has changed since you looked: it is {before.state} now ({before.why}). Look again")
+                moved_on = Refusal(
+                    f"it has changed since you looked: it is {before.state} now ({before.why}). Look again"
+                )
                 return Outcome(before, moved_on, not before.needs_switch)
             change = machine.apply(before, command, self.store.clock().now())
             if isinstance(change, Change):
@@ -112,7 +115,11 @@ class Deliveries:
             # What was decided earlier may still be on its way to the switch: a second click sees it through.
             return Outcome(before, change, self.reconcile(deployment_id, fence))
         switched = self.reconcile(deployment_id, fence)
-        note = "" if switched else "decided and recorded, but the traffic switch has not confirmed it yet; it is tried again"
+        note = (
+            ""
+            if switched
+            else "decided and recorded, but the traffic switch has not confirmed it yet; it is tried again"
+        )
         return Outcome(self.status(deployment_id), None, switched, note)
 
     def _commit(self, tx: Tx, before: Status, change: Change, command: Command) -> None:
@@ -154,10 +161,14 @@ class Deliveries:
             records.replace_deployment(tx, current, after)
             data = {"share": status.share, "source": seen.source, "attempt": status.attempt, "revision": after.revision}
             actor = "monitor" if fence else "switch"
-            tx.append("traffic switched", actor, f"read back: {percent(seen.share)} of the learners", deployment_id, data)
+            tx.append(
+                "traffic switched", actor, f"read back: {percent(seen.share)} of the learners", deployment_id, data
+            )
             for incident in records.incidents(tx.connection, deployment_id, open_only=True):
                 if incident.cause == SWITCH_FAILED:
-                    records.close_incident(tx, incident, actor, "the switch was read back at the share that was decided")
+                    records.close_incident(
+                        tx, incident, actor, "the switch was read back at the share that was decided"
+                    )
         return True
 
     def _switch_failed(self, status: Status, problem: str) -> None:

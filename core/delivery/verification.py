@@ -27,12 +27,14 @@ class CleanWindow:
     requests: int
 
 
-def clean_window(frame: SampleFrame, candidate: str, switched_at: float, now: float, sample_s: float) -> CleanWindow | None:
+def clean_window(
+    frame: SampleFrame, candidate: str, switched_at: float, now: float, sample_s: float
+) -> CleanWindow | None:
     """Return the first window that proves a rollback, or None while there is none.
 
-    The window begins after the read-back, grows span by span until it holds MIN_REQUESTS, and begins anew after any span in
-    which a request reached the candidate, or was meant for it and served by its fallback. Its last span must be over
-    for one span more, so that what other senders have still to report can spoil it.
+    The window begins after the read-back, grows span by span until it holds MIN_REQUESTS, and begins anew after any
+    span in which a request reached the candidate, or was meant for it and served by its fallback. Its last span must
+    be over for one span more, so that what other senders have still to report can spoil it.
     """
     later = frame.select(frame.start >= switched_at)
     start: float | None = None

@@ -1,0 +1,137 @@
+"""Kill the monitor with -9 at random moments, in real processes over a real SQLite file: nothing lost, nothing twice.
+
+Two monitors run all the time, one leading and one standing by; after each kill the dead one is started again. Meanwhile
+samples arrive and deployments go through their phases; some are rolled back by a fault. Every change of a deployment
+bumps its revision in the same transaction as its event, so the log must hold each revision exactly once: a missing one is
+a lost event, a repeated one an action done twice. `make soak` runs it with 200 kills.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pytest
+
+from core.delivery import Action, Command, State, checkpoints
+from core.store import current_lease, events, verify_log
+from tests.delivery.acting import Pusher, open_deliveries, plan
+
+KILLS = int(os.environ.get("CANARY_KILLS", "40"))
+LEASE_S = 1.5
+SPEED = 120.0  # a sample span of 30 s takes a quarter of a second, a whole roll-out 5.5 s
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120 + 10 * KILLS)
+def test_killed_at_random_moments_nothing_is_lost_or_done_twice(home, capsys):
+    seed = random.randrange(2**32)
+    dice = random.Random(seed)
+    deliveries = open_deliveries(home, SPEED)
+    pusher = Pusher(deliveries.store)
+    monitors = [_start(home), _start(home)]
+    gaps, kills = [], 0
+    try:
+        _deploy(deliveries, pusher, dice)
+        _run(deliveries, pusher, dice, until=lambda: _lease(deliveries) is not None, at_most_s=30)
+        while kills < KILLS:
+            _run_for(deliveries, pusher, dice, dice.uniform(0.05, 1.2))
+            lease = _lease(deliveries)
+            victim = dice.randrange(2)
+            leads = lease is not None and f":{monitors[victim].pid}:" in lease.holder
+            killed_at = time.time()
+            monitors[victim].kill()
+            monitors[victim].wait(10)
+            monitors[victim] = _start(home)
+            kills += 1
+            if leads:
+                _run(deliveries, pusher, dice, until=lambda at=killed_at: _lease(deliveries).beat > at, at_most_s=30)
+                gaps.append(_lease(deliveries).beat - killed_at)
+        # Let the last monitor finish what is under way.
+        _run_for(deliveries, pusher, dice, 4 * LEASE_S)
+    finally:
+        for monitor in monitors:
+            monitor.send_signal(signal.SIGTERM)
+        codes = [monitor.wait(15) for monitor in monitors]
+
+    lost, doubled = _audit(deliveries)
+    summary = (
+        f"{kills} kills ({len(gaps)} of the leader, seed {seed}), {len(deliveries.all())} deployments, "
+        f"{verify_log(deliveries.store).count} events: lost {lost}, doubled {doubled}, "
+        f"longest gap {max(gaps, default=0.0):.2f} s (lease {LEASE_S} s)"
+    )
+    with capsys.disabled():
+        print(f"\n{summary}")
+    assert (lost, doubled) == (0, 0), summary
+    assert codes == [0, 0]
+    assert gaps, summary
+    # The lease runs out at most LEASE_S after the last beat; the one standing by then needs one tick.
+    assert max(gaps) < LEASE_S + 2.0, summary
+    assert {State.COMPLETED, State.ROLLED_BACK} & {s.state for s in deliveries.all()}
+    deliveries.store.close()
+
+
+def _start(home):
+    environment = {**os.environ, "CANARY_HOME": str(home), "CANARY_LEASE_S": str(LEASE_S), "CANARY_TICK_S": "0.3"}
+    with (home / "monitor.log").open("ab") as log:
+        command = [sys.executable, "-m", "core.cli", "monitor"]
+        return subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+
+def _lease(deliveries):
+    with deliveries.store.read() as connection:
+        return current_lease(connection, "monitor")
+
+
+def _deploy(deliveries, pusher, dice):
+    pusher.error_share["fast"] = dice.choice([0.0, 0.0, 0.2])
+    status = deliveries.create(plan(), "cli:test")
+    deliveries.command(status.id, Command(Action.START, "cli:test", "try it"))
+
+
+def _run_for(deliveries, pusher, dice, seconds):
+    end = time.monotonic() + seconds
+    _run(deliveries, pusher, dice, until=lambda: time.monotonic() > end, at_most_s=seconds + 5)
+
+
+def _run(deliveries, pusher, dice, *, until, at_most_s):
+    """Push samples, and deploy anew whenever a roll-out has ended, until something is so."""
+    end = time.monotonic() + at_most_s
+    while not until():
+        assert time.monotonic() < end, "the monitors did not get there in time; see monitor.log"
+        pusher.push()
+        current = deliveries.current()
+        if current.state is State.HOLDING:
+            deliveries.command(current.id, Command(Action.RESUME, "cli:test", "go on", extend_s=60.0))
+        elif current.state.ended:
+            _deploy(deliveries, pusher, dice)
+        time.sleep(0.05)
+
+
+def _audit(deliveries):
+    """Return how many events are missing and how many are there twice, and check what a single action can't show."""
+    lost = doubled = 0
+    assert verify_log(deliveries.store).ok
+    with deliveries.store.read() as connection:
+        for status in deliveries.all():
+            log = events(connection, deployment=status.id)
+            seen = Counter(int(event.data["revision"]) for event in log if "revision" in event.data)
+            lost += sum(revision not in seen for revision in range(1, status.revision + 1))
+            doubled += sum(times - 1 for times in seen.values())
+            doubled += sum(revision > status.revision for revision in seen)
+            # Each phase's checkpoints: judged once, in order, none skipped.
+            judged = [(c.attempt, c.phase, c.number) for c in checkpoints(connection, status.id)]
+            told = [event for event in log if event.kind == "checkpoint judged"]
+            assert len(judged) == len(told)
+            for index in range(len(status.plan.phases)):
+                numbers = [number for _, phase, number in judged if phase == index]
+                assert numbers == list(range(len(numbers)))
+                if index < status.phase:
+                    assert len(numbers) == len(status.plan.phases[index].checkpoints)
+            # Traffic only ever took the plan's steps, each read back once.
+            shares = [event.data["share"] for event in log if event.kind == "traffic switched"]
+            assert shares == [share for share in (0.01, 0.1, 1.0, 0.0) if share in shares]
+    return lost, doubled

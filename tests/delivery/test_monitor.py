@@ -1,0 +1,223 @@
+"""The monitor over a real store, its clock stopped and moved by hand."""
+
+import threading
+import time
+
+import pytest
+
+from core.delivery import Action, Command, State, checkpoints, drills, incidents, latest_verdict
+from core.delivery.monitor import Monitor
+from core.settings import Settings
+from core.store import Clock, Sample, add_samples, current_lease, events, histogram
+from tests.delivery.acting import open_deliveries, plan
+
+STOPPED = 1e-9  # speed of a clock that stands still for the length of a test
+
+
+class Scene:
+    """A deployment that has been started, a monitor, and a hand on the clock."""
+
+    def __init__(self, home):
+        self.deliveries = open_deliveries(home)
+        self.store = self.deliveries.store
+        self.at = self.begin = float(int(time.time()))
+        self.set(self.begin)
+        self.monitor = Monitor(self.deliveries, Settings(home=home, lease_s=60.0), holder="first")
+        status = self.deliveries.create(plan(), "cli:test")
+        self.id = status.id
+        self.deliveries.command(self.id, Command(Action.START, "cli:test", "try it"))
+        self.pushed = 0
+        self.monitor.tick()
+
+    def set(self, at):
+        self.at = at
+        self.store.set_clock(Clock(time.time(), at, STOPPED))
+
+    def push(self, until, errors=0.0, versions=("fast", "original"), requests=400):
+        """Fill every span from the last one pushed up to `until` seconds after the start."""
+        samples = []
+        while self.begin + self.pushed + 30 <= self.begin + until:
+            for version in versions:
+                bad = round(errors * requests) if version == "fast" else 0
+                latency = histogram.encode(histogram.counts_of([20.0] * requests))
+                ident = f"{version}-{self.pushed}"
+                start = self.begin + self.pushed
+                samples.append(Sample(ident, start, 30.0, version, requests=requests, errors=bad, latency=latency))
+            self.pushed += 30
+        with self.store.transaction() as tx:
+            add_samples(tx.connection, "analyzer", samples)
+
+    def go(self, until, tick=True, **kwargs):
+        """Push samples and tick every 30 s, up to `until` seconds after the start."""
+        for second in range(int(self.at - self.begin) + 30, until + 1, 30):
+            self.push(second, **kwargs)
+            self.set(self.begin + second)
+            if tick:
+                self.monitor.tick()
+        return self.status
+
+    @property
+    def status(self):
+        return self.deliveries.status(self.id)
+
+    def kinds(self):
+        with self.store.read() as connection:
+            return [event.kind for event in events(connection)]
+
+
+@pytest.fixture
+def scene(tmp_path):
+    made = Scene(tmp_path)
+    yield made
+    made.store.close()
+
+
+def test_a_healthy_candidate_gets_all_the_traffic(scene):
+    assert scene.go(210).share == 0.01
+    assert scene.go(240).share == 0.1
+    assert scene.go(480).share == 1.0
+    assert scene.go(660).state is State.COMPLETED
+    with scene.store.read() as connection:
+        judged = [(c.phase, c.number) for c in checkpoints(connection, scene.id)]
+        assert incidents(connection) == []
+    assert judged == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1), (2, 2)]
+    assert scene.kinds().count("traffic switched") == 3
+
+
+def test_a_broken_candidate_is_rolled_back_and_the_rollback_is_proved(scene):
+    status = scene.go(240, errors=0.2)
+    assert (status.state, status.share) == (State.ROLLED_BACK, 0.0)
+    assert "error rate 20 %" in status.why
+    with scene.store.read() as connection:
+        assert len(incidents(connection, open_only=True)) == 1
+    decided = status.rolled_back_at - scene.begin
+    assert 120 <= decided <= 150
+    status = scene.go(int(decided) + 120, versions=("original",))
+    assert status.verification == "verified"
+    with scene.store.read() as connection:
+        (drill,) = drills(connection)
+    assert not drill.by_person
+    assert drill.verified_plan_s is not None
+    assert 30 <= drill.verified_plan_s <= 120
+
+
+def test_requests_that_still_reach_the_candidate_spoil_the_proof(scene):
+    scene.go(150, errors=0.2)
+    assert scene.status.state is State.ROLLED_BACK
+    assert scene.go(210).verification == ""
+    assert scene.go(300, versions=("original",)).verification == "verified"
+
+
+def test_without_traffic_evaluations_stand_in(scene):
+    scene.deliveries.command(scene.id, Command(Action.ROLL_BACK, "cli:test", "no traffic at all"))
+    scene.set(scene.begin + 600)
+    scene.monitor.tick()
+    assert scene.status.verification == "unverified"
+    with scene.store.read() as connection:
+        (drill,) = drills(connection)
+    assert "300 of 300 flag evaluations" in drill.unverified
+
+
+def test_catching_up_skips_no_checkpoint(scene):
+    scene.go(630, tick=False)
+    scene.monitor.tick()
+    # The canary's two checkpoints are judged as of their own time, and the first phase's end is acted upon now.
+    with scene.store.read() as connection:
+        judged = [(c.phase, c.number, c.at - scene.begin) for c in checkpoints(connection, scene.id)]
+    assert judged == [(0, 0, 120.0), (0, 1, 240.0)]
+    assert scene.status.share == 0.1
+    assert scene.status.phase_started == pytest.approx(scene.begin + 630)
+
+
+def test_a_breach_that_came_and_went_while_nobody_watched_is_seen(scene):
+    scene.push(150, errors=0.2)
+    scene.go(210, tick=False)
+    scene.monitor.tick()
+    assert scene.status.state is State.ROLLED_BACK
+
+
+def test_a_source_that_stops_holds_then_rolls_back(scene):
+    scene.go(60)
+    scene.set(scene.begin + 60 + 91)
+    scene.monitor.tick()
+    assert scene.status.state is State.HOLDING
+    scene.set(scene.begin + 60 + 601)
+    scene.monitor.tick()
+    assert scene.status.state is State.ROLLED_BACK
+    assert "no sample" in scene.status.why
+
+
+def test_silence_while_nobody_listened_is_not_held_against_the_candidate(scene, tmp_path):
+    scene.go(60)
+    scene.monitor._release()
+    scene.set(scene.begin + 2000)
+    second = Monitor(scene.deliveries, Settings(home=tmp_path, lease_s=60.0), holder="second")
+    second.tick()
+    assert scene.status.state is State.RUNNING or scene.status.state is State.HOLDING
+    assert "monitor took over" in scene.kinds()
+    assert scene.status.share == 0.01
+
+
+def test_only_the_leader_acts_and_a_fenced_one_stops(scene, tmp_path):
+    other = Monitor(scene.deliveries, Settings(home=tmp_path, lease_s=60.0), holder="other")
+    assert not other.tick().led
+    with scene.store.transaction() as tx:
+        tx.connection.exec_driver_sql("UPDATE lease SET expires = 0")
+    assert other.tick().led
+    scene.push(240, errors=0.2)
+    scene.set(scene.begin + 240)
+    assert not scene.monitor.tick().led
+    assert scene.status.state is State.RUNNING
+    assert other.tick().led
+    assert scene.status.state is State.ROLLED_BACK
+
+
+def test_the_latest_verdict_and_the_beat_are_kept_for_the_pages(scene):
+    scene.go(120)
+    with scene.store.read() as connection:
+        verdict = latest_verdict(connection, scene.id)
+        lease = current_lease(connection, "monitor")
+    assert verdict is not None
+    assert verdict.criteria[0].trials == 1600
+    assert lease is not None
+    assert time.time() - lease.beat < 30
+
+
+def test_a_tick_that_fails_does_not_end_the_monitor(scene, monkeypatch, caplog):
+    ticks = []
+
+    def tick(late_s):
+        ticks.append(late_s)
+        if len(ticks) == 1:
+            raise RuntimeError("the disk is full")
+        if len(ticks) == 3:
+            stop.set()
+
+    stop = threading.Event()
+    monkeypatch.setattr(scene.monitor, "tick", tick)
+    monkeypatch.setattr(scene.monitor, "period", lambda: 0.01)
+    runner = threading.Thread(target=scene.monitor.run, args=(stop,))
+    runner.start()
+    runner.join(10)
+    assert not runner.is_alive()
+    assert len(ticks) == 3
+    assert "the disk is full" in caplog.text
+
+
+def test_a_scheduled_deployment_starts_at_its_time(tmp_path):
+    deliveries = open_deliveries(tmp_path)
+    store = deliveries.store
+    store.set_clock(Clock(time.time(), 1_000_000.0, STOPPED))
+    text = plan().text.replace("    lasts: 4 min\n", "    starts: 1970-01-12 14:00 UTC\n    lasts: 4 min\n", 1)
+    from core.delivery import parse_plan
+
+    status = deliveries.create(parse_plan(text, "p"), "cli:test")
+    outcome = deliveries.command(status.id, Command(Action.START, "cli:test", "as planned"))
+    assert outcome.status.state is State.SCHEDULED
+    monitor = Monitor(deliveries, Settings(home=tmp_path, lease_s=60.0))
+    monitor.tick()
+    assert deliveries.status(status.id).state is State.SCHEDULED
+    store.set_clock(Clock(time.time(), 1_000_000.0 + 20_000, STOPPED))
+    monitor.tick()
+    assert deliveries.status(status.id).share == 0.01
+    store.close()
