@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, inspect, text
 
 from core.store.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 HEAD = "0001"
 """The newest revision."""
@@ -41,12 +45,18 @@ def revision(connection: Connection) -> str | None:
     return found
 
 
-def _run(connection: Connection) -> None:
-    from alembic import command  # takes as long to import as all the rest: only where there is something to do
-    from alembic.config import Config
+def config_for(connection: Connection) -> Config:
+    """Return what Alembic is told: where the revisions are, and the connection to work on."""
+    from alembic.config import Config  # takes as long to import as all the rest: only where there is something to do
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["connection"] = connection
+    return config
+
+
+def _run(connection: Connection) -> None:
+    from alembic import command
+
     with _one_at_a_time:
-        command.upgrade(config, "head")
+        command.upgrade(config_for(connection), "head")
