@@ -51,6 +51,12 @@ class _Scene:
         heard = self.candidate.last_heard(figure)
         return max(0.0, self.now - max(self.heard_since, heard if heard is not None else self.heard_since))
 
+    @property
+    def age_s(self) -> float:
+        """Plan seconds since the source of requests was heard, whether or not somebody listened."""
+        heard = self.candidate.last_heard()
+        return max(0.0, self.now - (heard if heard is not None else self.started))
+
     def is_silent(self, figure: Figure | None = None) -> bool:
         return self.silent_s(figure) >= self.plan.silent_after_s
 
@@ -105,6 +111,7 @@ def judge(
         criteria=criteria,
         triggers=triggers,
         silent_s=scene.silent_s(),
+        age_s=scene.age_s,
         state=worst(criteria),
     )
 

@@ -53,6 +53,10 @@ def decide(status: Status, verdict: Verdict, now: float) -> Command | None:
             return _because(Action.HOLD, worst[0])
         if verdict.silent_s >= plan.silent_after_s:
             return _monitor(Action.HOLD, f"no sample for {duration(verdict.silent_s)}")
+    if verdict.age_s >= plan.silent_after_s:
+        # After downtime of our own nobody is to blame for the silence yet, and nothing is known either: no more traffic
+        # before fresh samples have come. Either they do, or the silence counts.
+        return None
     if status.state is State.ADVANCING and status.next_start is not None and now >= status.next_start:
         return _monitor(Action.ADVANCE, "the next phase's time has come; the criteria of the one before were met")
     ends = status.phase_ends

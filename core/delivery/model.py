@@ -75,7 +75,8 @@ class Verdict:
     Attributes:
         at: plan time of the judgement. elapsed_s: plan seconds of the phase so far.
         criteria, triggers: one finding each, in the plan's order.
-        silent_s: plan seconds since the candidate's source was last heard.
+        silent_s: plan seconds since the candidate's source was last heard, while somebody was listening.
+        age_s: plan seconds since it was last heard at all; more than `silent_s` after downtime of our own.
         state: worst state among the criteria that gate.
     """
 
@@ -85,6 +86,7 @@ class Verdict:
     criteria: tuple[Finding, ...]
     triggers: tuple[Finding, ...]
     silent_s: float
+    age_s: float
     state: FigureState
 
     @property

@@ -29,6 +29,7 @@ from core.settings import Settings
 from core.store import (
     BusinessSums,
     Fenced,
+    Rule,
     SampleFrame,
     StoreUnavailable,
     Tx,
@@ -365,7 +366,8 @@ class Monitor:
             return
         self._compacted = time.monotonic()
         for flag in {s.plan.flag for s in live}:
-            compact(self.store, flag, self.store.clock().now(), self.settings.compact_after_s)
+            rules = [Rule(age, span) for age, span in self.settings.compact_after_s]
+            compact(self.store, flag, self.store.clock().now(), rules)
 
 
 def _concerns(status: Status) -> bool:

@@ -16,6 +16,7 @@ def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
         "at": verdict.at,
         "elapsed_s": verdict.elapsed_s,
         "silent_s": verdict.silent_s,
+        "age_s": verdict.age_s,
         "state": str(verdict.state),
         "criteria": [_finding_to_json(f) for f in verdict.criteria],
         "triggers": [_finding_to_json(f) for f in verdict.triggers],
@@ -31,6 +32,7 @@ def verdict_from_json(value: dict[str, Any]) -> Verdict:
         criteria=tuple(_finding_from_json(f) for f in value["criteria"]),
         triggers=tuple(_finding_from_json(f) for f in value["triggers"]),
         silent_s=value["silent_s"],
+        age_s=value["age_s"],
         state=FigureState(value["state"]),
     )
 

@@ -1,4 +1,4 @@
-"""The state machine: what leads where, and that nothing leads to more candidate traffic but a passed phase or a person."""
+"""The state machine: what leads where; only a passed phase or a person gives the candidate more traffic."""
 
 from dataclasses import replace
 
@@ -47,7 +47,7 @@ def verdict(*criteria: FigureState, then: str = "", silent_s: float = 0.0) -> Ve
     triggers = (finding(FigureState.FAIL if then else FigureState.PASS, then, Role.TRIGGER),)
     found = tuple(finding(state) for state in criteria)
     worst = max((f.state for f in found), key=lambda s: s.severity, default=FigureState.NOT_MEASURED)
-    return Verdict("canary", 0.0, 0.0, found, triggers, silent_s, worst)
+    return Verdict("canary", 0.0, 0.0, found, triggers, silent_s, silent_s, worst)
 
 
 def do(status: Status, action: Action, now: float = 0.0, **kwargs) -> Status:
@@ -173,7 +173,13 @@ def test_an_extension_after_the_end_counts_from_now():
 def test_retry_is_one_step_and_the_same_version():
     back = do(running(1), Action.ROLL_BACK, 50.0)
     again = do(back, Action.RETRY, 60.0)
-    assert (again.state, again.phase, again.share, again.attempt, again.rolled_back_at) == (State.RUNNING, 0, 0.01, 2, None)
+    assert (again.state, again.phase, again.share, again.attempt, again.rolled_back_at) == (
+        State.RUNNING,
+        0,
+        0.01,
+        2,
+        None,
+    )
 
 
 def test_refusals_say_what_to_do_and_repeats_are_no_errors():
@@ -207,7 +213,9 @@ VERDICTS = st.builds(
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.tuples(st.one_of(COMMANDS.filter(lambda c: c.by_person), VERDICTS), st.floats(0, 30_000)), max_size=25))
+@given(
+    st.lists(st.tuples(st.one_of(COMMANDS.filter(lambda c: c.by_person), VERDICTS), st.floats(0, 30_000)), max_size=25)
+)
 def test_only_a_passed_phase_or_a_person_gives_the_candidate_more_traffic(steps):
     """Whatever verdicts arrive and people do, in any order: the share only grows for one of the two reasons."""
     status, now = DRAFT, 0.0
@@ -235,6 +243,7 @@ def test_only_a_passed_phase_or_a_person_gives_the_candidate_more_traffic(steps)
             assert before.phase_ends is not None
             assert now >= before.phase_ends
             assert step.silent_s < PLAN.silent_after_s
+            assert step.age_s < PLAN.silent_after_s
             assert not step.breached
             assert all(f.state in {FigureState.PASS, FigureState.NOT_MEASURED} for f in step.criteria)
             assert any(f.state is FigureState.PASS for f in step.criteria)

@@ -92,13 +92,13 @@ def test_a_broken_candidate_is_rolled_back_and_the_rollback_is_proved(scene):
         assert len(incidents(connection, open_only=True)) == 1
     decided = status.rolled_back_at - scene.begin
     assert 120 <= decided <= 150
-    status = scene.go(int(decided) + 120, versions=("original",))
+    status = scene.go(360, versions=("original",))
     assert status.verification == "verified"
     with scene.store.read() as connection:
         (drill,) = drills(connection)
     assert not drill.by_person
     assert drill.verified_plan_s is not None
-    assert 30 <= drill.verified_plan_s <= 120
+    assert 60 <= drill.verified_plan_s <= 180
 
 
 def test_requests_that_still_reach_the_candidate_spoil_the_proof(scene):
@@ -153,9 +153,12 @@ def test_silence_while_nobody_listened_is_not_held_against_the_candidate(scene, 
     scene.set(scene.begin + 2000)
     second = Monitor(scene.deliveries, Settings(home=tmp_path, lease_s=60.0), holder="second")
     second.tick()
-    assert scene.status.state is State.RUNNING or scene.status.state is State.HOLDING
     assert "monitor took over" in scene.kinds()
-    assert scene.status.share == 0.01
+    # Nor is it to the candidate's credit: the phase's end is long past, but there is nothing fresh to go on.
+    assert (scene.status.state, scene.status.share) == (State.RUNNING, 0.01)
+    scene.set(scene.begin + 2100)
+    second.tick()
+    assert scene.status.state is State.HOLDING
 
 
 def test_only_the_leader_acts_and_a_fenced_one_stops(scene, tmp_path):
