@@ -154,7 +154,8 @@ def _diagnose(connection: Connection, row: Row[Any], place: int, before: str) ->
         return _Broken(row.seq, f"event {row.seq} was inserted: the log begins with event 1")
     if connection.execute(others.where(_EVENT.c.hash == row.hash)).first() is not None:
         return _Broken(place, f"event {place} was inserted: it is a copy of another one")
-    origin = connection.execute(others.where(_EVENT.c.hash == row.previous)).first()
+    after = connection.execute(others.where(_EVENT.c.hash == row.previous)).first()
+    origin = 0 if row.previous == GENESIS else after.seq if after is not None else None  # what it was chained to
     if rightful is not None:
         if row.previous == before or origin is None:
             return _Broken(place, f"event {place} was inserted: the right one stands at {rightful.seq}")
@@ -162,8 +163,8 @@ def _diagnose(connection: Connection, row: Row[Any], place: int, before: str) ->
     if row.previous == before:
         return _Broken(place, f"event {place} was altered: its hash doesn't fit what it says")
     # The row belongs somewhere else, or the ones before it aren't those that it was chained to.
-    if origin is not None and origin.seq < place - 1 and _fits(row, origin.seq + 1):
-        return _Broken(origin.seq + 1, f"event {origin.seq + 1} was inserted: the chain goes on without it")
+    if origin is not None and origin < place - 1 and _fits(row, origin + 1):
+        return _Broken(origin + 1, f"event {origin + 1} was inserted: the chain goes on without it")
     if _fits(row, place):
         seq = max(1, place - 1)
         return _Broken(seq, f"event {seq} was altered, its hash too: what follows is chained to another one")
