@@ -5,11 +5,9 @@ All problems are told at once. What is merely unwise is not refused here: descri
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,25 +27,35 @@ from core.delivery.quantities import (
     say_moment,
     say_share,
 )
+from core.delivery.yamlnodes import MAX_BYTES, PlanError, Problem, Reader, compose, listed, position, suggestion
+
+__all__ = ["PlanError", "Problem", "load_plan", "parse_plan"]
 
 T = TypeVar("T")
 
-MAX_BYTES = 64 * 1024
-"""The largest plan file that is read: twenty times the default plan, and checked in well under a second or two."""
-
-_MAX_DEPTH = 16
-_MAX_PROBLEMS = 100
 _MAX_CHECKPOINTS = 1000
 _MIN_TRIGGER_SAMPLES = 2
 _SILENT_SAMPLES = 3
 
 _DEFAULTS = Plan(name="", flag="", baseline="", candidate="", phases=(), triggers=())
-_PLAN_KEYS = ("name", "flag", "baseline", "candidate", "phases", "triggers")
+_PLAN_KEYS = {
+    "name": "a name for the plan",
+    "flag": "the key of the feature flag that carries the traffic",
+    "baseline": "the name of the version that serves today",
+    "candidate": "the name of the version that is to take over",
+    "triggers": "a list of triggers; without one nothing rolls back by itself",
+    "phases": "a list of phases",
+}
 _PLAN_OPTIONS = (
     "sample", "minimum", "silence", "disagreement", "revenue", "gauges",
     "confidence", "evidence", "salt", "skip_gaps", "simulated",
 )  # fmt: skip
-_PHASE_KEYS = ("name", "traffic", "lasts", "criteria")
+_PHASE_KEYS = {
+    "name": "a name for the phase",
+    "traffic": 'a percentage such as "1 %"',
+    "lasts": 'a duration such as "2 h", or "permanent"',
+    "criteria": "a list of criteria; without one the phase would pass whatever happens",
+}
 _PHASE_OPTIONS = ("starts", "checkpoints", "at_end")
 
 _HIGHER_IS_BETTER = frozenset({Figure.AVAILABILITY, Figure.REVENUE, Figure.ROI, Figure.CACHE_HIT_RATE})
@@ -59,41 +67,6 @@ _TRIGGER = re.compile(r"(.+?)\s+for\s+([^,]+)(?:,\s*then\s+(.+))?")
 _EVERY = re.compile(r"every\s+([^,]+)(?:,\s*(\S+)\s+times)?")
 _QUORUM = re.compile(r"([0-9]{1,3})\s+of\s+([0-9]{1,3})\s+samples")
 _CONSEQUENCES = {"hold": "hold", "roll back": "roll back", "rollback": "roll back"}
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong with a plan.
-
-    Attributes:
-        file: as it was named. line, column: from 1; 0 where the file as a whole can't be read.
-        field: path of it, "phases[1].criteria[0]"; "" for the whole.
-        value: what was found, "" where nothing was.
-        expected: what was expected instead, to follow the word "expected".
-    """
-
-    file: str
-    line: int
-    column: int
-    field: str
-    value: str
-    expected: str
-
-    def __str__(self) -> str:
-        """Return it as one line: `plan.yaml:12:7: phases[0].traffic: "1" — expected a percentage such as "1 %"`."""
-        if not self.line:
-            return f"{_shown(self.file)}: {self.value} — expected {self.expected}"
-        field = f"{self.field}: " if self.field else ""
-        found = f'"{_shown(self.value)}"' if self.value else "nothing"
-        return f"{_shown(self.file)}:{self.line}:{self.column}: {field}{found} — expected {self.expected}"
-
-
-class PlanError(Exception):
-    """A plan that can't be used; `problems` is never empty, in the file's order. As text: one line a problem."""
-
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems: list[Problem] = sorted(problems, key=lambda p: (p.line, p.column))
-        super().__init__("\n".join(str(p) for p in self.problems))
 
 
 def load_plan(path: str | Path) -> Plan:
@@ -123,10 +96,10 @@ def load_plan(path: str | Path) -> Plan:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = raw[: error.start].decode("utf-8-sig")
-        bad = raw[error.start : error.start + 1].hex()
-        line, column = _position(before, len(before))
-        raise PlanError([Problem(name, line, column, "", f"byte 0x{bad}", "text in UTF-8")]) from None
+        before = error.object[: error.start].decode()  # the object is without the byte-order mark, where there was one
+        line, column = position(before, len(before))
+        found = f"byte 0x{error.object[error.start]:02x}"
+        raise PlanError([Problem(name, line, column, "", found, "text in UTF-8")]) from None
     return parse_plan(text, name)
 
 
@@ -139,181 +112,12 @@ def parse_plan(text: str, name: str = "plan.yaml") -> Plan:
     Raises:
         PlanError: all that is wrong with it. Never anything else, whatever the text.
     """
-    root = _compose(text, name)
-    reader = _Reader(name)
+    root = compose(text, name, f"a plan: a mapping with {listed(_PLAN_KEYS)}")
+    reader = Reader(name)
     plan = _plan(reader, root, text)
     if reader.problems:
         raise PlanError(reader.problems)
     return plan
-
-
-# --- YAML: plain nodes with their places -----------------------------------------------------------------------------
-
-
-class _PlainLoader(yaml.SafeLoader):
-    """Refuses what a plan has no use for and what could make a small file large: anchors, aliases, tags, depth."""
-
-    depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event = self.peek_event()  # type: ignore[no-untyped-call]
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) or getattr(event, "tag", None):
-            raise yaml.MarkedYAMLError(
-                problem="plain values: no anchors (&), aliases (*) or tags (!)", problem_mark=event.start_mark
-            )
-        if self.depth >= _MAX_DEPTH:
-            raise yaml.MarkedYAMLError(
-                problem=f"lists and mappings nested at most {_MAX_DEPTH} deep", problem_mark=event.start_mark
-            )
-        self.depth += 1
-        node: yaml.Node | None = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
-
-
-def _compose(text: str, name: str) -> yaml.Node:
-    """Return the root node, or raise PlanError with the place where the text stops being YAML."""
-
-    def failed(line: int, column: int, expected: str) -> PlanError:
-        lines = text.splitlines()
-        found = lines[line - 1].strip() if line <= len(lines) else ""
-        return PlanError([Problem(name, line, column, "", found, expected)])
-
-    if len(text) > MAX_BYTES:
-        raise PlanError([Problem(name, 0, 0, "", f"is larger than {MAX_BYTES // 1024} KiB", "a plan of a few KiB")])
-    try:
-        loader = _PlainLoader(text)
-        root = loader.get_single_node()
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise failed(line, column, _yaml_expectation(error)) from None
-    except yaml.reader.ReaderError as error:
-        raise failed(*_position(text, error.position), "printable characters only") from None
-    except (yaml.YAMLError, ValueError, OverflowError) as error:
-        # PyYAML lets Python's own errors through for absurd escapes and version numbers.
-        raise failed(1, 1, f"YAML that can be read ({error})") from None
-    if root is None:
-        raise PlanError([Problem(name, 1, 1, "", "", f"a plan: a mapping with {_listed(_PLAN_KEYS)}")])
-    return root
-
-
-def _yaml_expectation(error: yaml.MarkedYAMLError) -> str:
-    problem = error.problem or error.context or "not YAML"
-    if "'\\t'" in problem:
-        return "spaces, not a tab, before and between words"
-    if type(error) is yaml.MarkedYAMLError:  # our own: it already is what was expected
-        return problem
-    if "single document" in (error.context or ""):
-        return "one document only, without a second '---'"
-    return f"valid YAML ({problem})"
-
-
-def _position(text: str, index: int) -> tuple[int, int]:
-    """Return line and column, from 1, of a place in a text."""
-    return text.count("\n", 0, index) + 1, index - (text.rfind("\n", 0, index) + 1) + 1
-
-
-def _shown(text: str) -> str:
-    """Return a text for one line of a terminal: cut, with unprintable characters escaped."""
-    cut = text if len(text) <= 80 else text[:77] + "..."
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in cut)
-
-
-def _listed(words: Iterable[str]) -> str:
-    return ", ".join(words)
-
-
-def _suggestion(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word[:40], list(known), 1)
-    return f'; did you mean "{close[0]}"?' if close else ""
-
-
-class _Reader:
-    """Reads nodes, and collects what is wrong instead of stopping at it.
-
-    What can't be read is replaced by the caller's default. For numbers that is NaN, which fails every comparison, so
-    that one mistake isn't reported a second time by the checks that follow.
-    """
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.problems: list[Problem] = []
-
-    def report(self, node: yaml.Node, field: str, expected: str, value: str | None = None) -> None:
-        found = _found(node) if value is None else value
-        mark = node.start_mark
-        self.problems.append(Problem(self.file, mark.line + 1, mark.column + 1, field, found, expected))
-        if len(self.problems) >= _MAX_PROBLEMS:
-            raise PlanError(self.problems)
-
-    def value(self, node: yaml.Node | None, field: str, read: Callable[[str], T], default: T) -> T:
-        """Read a single value; `default` where there is no node or it can't be read."""
-        if node is None:
-            return default
-        try:
-            return read(node.value.strip() if isinstance(node, yaml.ScalarNode) else "")
-        except Misread as misread:
-            self.report(node, field, misread.expected)
-            return default
-
-    def mapping(
-        self, node: yaml.Node, field: str, required: tuple[str, ...], optional: tuple[str, ...] = ()
-    ) -> dict[str, yaml.Node]:
-        """Return a mapping's nodes by key, without those that are unknown."""
-        known = required + optional
-        if not isinstance(node, yaml.MappingNode):
-            self.report(node, field, f"a mapping with {_listed(known)}")
-            return {}
-        found: dict[str, yaml.Node] = {}
-        lines: dict[str, int] = {}
-        for key_node, value_node in node.value:
-            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else ""
-            path = _path(field, key)
-            if key in lines:
-                self.report(key_node, path, f"each key once; it is already in line {lines[key]}")
-            elif key not in known:
-                self.report(key_node, path, f"one of {_listed(known)}{_suggestion(key, known)}")
-            else:
-                found[key] = value_node
-            lines.setdefault(key, key_node.start_mark.line + 1)
-        for key in required:
-            if key not in lines:
-                self.report(node, _path(field, key), f"{_MISSING[key]}", value="")
-        return found
-
-    def items(self, node: yaml.Node | None, field: str, expected: str) -> Iterator[tuple[str, yaml.Node]]:
-        """Yield a list's nodes with their paths; report where it isn't a list, or is empty."""
-        if node is None:
-            return
-        if not isinstance(node, yaml.SequenceNode) or not node.value:
-            self.report(node, field, expected, value="an empty list" if isinstance(node, yaml.SequenceNode) else None)
-            return
-        for index, item in enumerate(node.value):
-            yield f"{field}[{index}]", item
-
-
-_MISSING = {
-    "name": "a name",
-    "flag": "the key of the feature flag that carries the traffic",
-    "baseline": "the name of the version that serves today",
-    "candidate": "the name of the version that is to take over",
-    "triggers": "a list of triggers; without one nothing rolls back by itself",
-    "phases": "a list of phases",
-    "traffic": 'a percentage such as "1 %"',
-    "lasts": 'a duration such as "2 h", or "permanent"',
-    "criteria": "a list of criteria; without one a phase would pass whatever happens",
-}
-
-
-def _path(field: str, key: str) -> str:
-    return f"{field}.{key}" if field else key
-
-
-def _found(node: yaml.Node) -> str:
-    if isinstance(node, yaml.ScalarNode):
-        return str(node.value)
-    return "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
 
 
 # --- Single values ---------------------------------------------------------------------------------------------------
@@ -342,7 +146,7 @@ def _boolean(text: str) -> bool:
 def _one_of(choices: Mapping[str, str]) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in choices:
-            raise Misread(f"one of {_listed(dict.fromkeys(choices.values()))}{_suggestion(text, choices)}")
+            raise Misread(f"one of {listed(dict.fromkeys(choices.values()))}{suggestion(text, choices)}")
         return choices[text]
 
     return read
@@ -412,11 +216,11 @@ def _limit(text: str) -> Limit:
     try:
         figure = Figure(name)
     except ValueError:
-        raise Misread(f"a figure, one of {_listed(Figure)}{_suggestion(name, Figure)}") from None
+        raise Misread(f"a figure, one of {listed(Figure)}{suggestion(name, Figure)}") from None
     try:
         value = _LIMIT_READERS[figure.unit](written)
     except Misread as misread:
-        raise Misread(f"for {figure} {misread.expected}") from None
+        raise Misread(f"{misread.expected}, for {figure}") from None
     if figure in _RELATIVE and not -1 < value <= 10:
         raise Misread(f"for {figure} a limit over -100 % and up to 1000 %")
     if figure not in _RELATIVE and figure.unit == "%" and not 0 < value < 1:
@@ -471,7 +275,7 @@ def _trigger(text: str) -> Trigger:
 # --- The plan --------------------------------------------------------------------------------------------------------
 
 
-def _plan(reader: _Reader, root: yaml.Node, text: str) -> Plan:
+def _plan(reader: Reader, root: yaml.Node, text: str) -> Plan:
     fields = reader.mapping(root, "", _PLAN_KEYS, _PLAN_OPTIONS)
 
     def top(key: str, read: Callable[[str], T], default: T) -> T:
@@ -479,7 +283,7 @@ def _plan(reader: _Reader, root: yaml.Node, text: str) -> Plan:
 
     def under(key: str, *known: str) -> dict[str, yaml.Node]:
         node = fields.get(key)
-        return {} if node is None else reader.mapping(node, key, (), known)
+        return {} if node is None else reader.mapping(node, key, {}, known)
 
     baseline, candidate = top("baseline", _key, ""), top("candidate", _key, "")
     if candidate and candidate == baseline:
@@ -495,8 +299,7 @@ def _plan(reader: _Reader, root: yaml.Node, text: str) -> Plan:
     if silent_after_s < sample_s:
         reader.report(silence["hold"], "silence.hold", f"at least one sample, {say_duration(sample_s)}")
     if silent_rollback_s < silent_after_s:
-        place = silence.get("rollback", silence["hold"])
-        reader.report(place, "silence.rollback", f"at least silence.hold, {say_duration(silent_after_s)}")
+        reader.report(silence["rollback"], "silence.rollback", f"at least silence.hold, {say_duration(silent_after_s)}")
 
     disagreement = under("disagreement", "compare")
     revenue = under("revenue", "per", "currency")
@@ -532,23 +335,23 @@ def _plan(reader: _Reader, root: yaml.Node, text: str) -> Plan:
     )
 
 
-def _triggers(reader: _Reader, node: yaml.Node | None, sample_s: float) -> tuple[Trigger, ...]:
+def _triggers(reader: Reader, node: yaml.Node | None, sample_s: float) -> tuple[Trigger, ...]:
     read: list[Trigger] = []
     unread = Trigger(Limit(Figure.INCIDENTS, ">", math.nan), math.nan)
-    for field, item in reader.items(node, "triggers", _MISSING["triggers"]):
+    for field, item in reader.items(node, "triggers", _PLAN_KEYS["triggers"]):
         trigger = reader.value(item, field, _trigger, unread)
         if trigger.hold_s < _MIN_TRIGGER_SAMPLES * sample_s:
             shortest = say_duration(_MIN_TRIGGER_SAMPLES * sample_s)
-            reader.report(item, field, f"held for at least {_MIN_TRIGGER_SAMPLES} samples, {shortest}")
+            reader.report(item, field, f"a hold time of at least {_MIN_TRIGGER_SAMPLES} samples, {shortest}")
         if trigger in read and trigger is not unread:
             reader.report(item, field, f"each trigger once; this one is triggers[{read.index(trigger)}], too")
         read.append(trigger)
     return tuple(read)
 
 
-def _phases(reader: _Reader, node: yaml.Node | None, sample_s: float) -> tuple[Phase, ...]:
+def _phases(reader: Reader, node: yaml.Node | None, sample_s: float) -> tuple[Phase, ...]:
     phases: list[Phase] = []
-    for field, item in reader.items(node, "phases", _MISSING["phases"]):
+    for field, item in reader.items(node, "phases", _PLAN_KEYS["phases"]):
         fields = reader.mapping(item, field, _PHASE_KEYS, _PHASE_OPTIONS)
         phase = _phase(reader, fields, field, sample_s)
         _check_order(reader, phases, phase, item, fields, field)
@@ -557,7 +360,7 @@ def _phases(reader: _Reader, node: yaml.Node | None, sample_s: float) -> tuple[P
 
 
 def _check_order(
-    reader: _Reader,
+    reader: Reader,
     before: list[Phase],
     phase: Phase,
     item: yaml.Node,
@@ -584,7 +387,7 @@ def _check_order(
         )
 
 
-def _phase(reader: _Reader, fields: Mapping[str, yaml.Node], field: str, sample_s: float) -> Phase:
+def _phase(reader: Reader, fields: Mapping[str, yaml.Node], field: str, sample_s: float) -> Phase:
     def get(key: str, read: Callable[[str], T], default: T) -> T:
         return reader.value(fields.get(key), f"{field}.{key}", read, default)
 
@@ -607,9 +410,9 @@ def _phase(reader: _Reader, fields: Mapping[str, yaml.Node], field: str, sample_
     )
 
 
-def _criteria(reader: _Reader, node: yaml.Node | None, field: str) -> tuple[Limit, ...]:
+def _criteria(reader: Reader, node: yaml.Node | None, field: str) -> tuple[Limit, ...]:
     criteria: dict[Figure, Limit] = {}
-    for path, item in reader.items(node, field, _MISSING["criteria"]):
+    for path, item in reader.items(node, field, _PHASE_KEYS["criteria"]):
         limit = reader.value(item, path, _criterion, None)
         if limit is None:
             continue
@@ -620,7 +423,7 @@ def _criteria(reader: _Reader, node: yaml.Node | None, field: str) -> tuple[Limi
 
 
 def _checkpoints(
-    reader: _Reader, fields: Mapping[str, yaml.Node], field: str, lasts_s: float, sample_s: float
+    reader: Reader, fields: Mapping[str, yaml.Node], field: str, lasts_s: float, sample_s: float
 ) -> tuple[float, ...]:
     """Return a phase's checkpoints; its end is always the last. Empty where they, or its length, can't be read."""
     node = fields.get("checkpoints")
@@ -649,14 +452,14 @@ def _checkpoints(
     return tuple(steps)
 
 
-def _one_by_one(reader: _Reader, node: yaml.Node, field: str) -> list[tuple[yaml.Node, float]]:
+def _one_by_one(reader: Reader, node: yaml.Node, field: str) -> list[tuple[yaml.Node, float]]:
     expected = 'a list of durations such as "[15 min, 30 min]", or "every 15 min"'
     return [
         (item, reader.value(item, path, read_duration, math.nan)) for path, item in reader.items(node, field, expected)
     ]
 
 
-def _repeated(reader: _Reader, node: yaml.ScalarNode, field: str, lasts_s: float) -> list[tuple[yaml.Node, float]]:
+def _repeated(reader: Reader, node: yaml.ScalarNode, field: str, lasts_s: float) -> list[tuple[yaml.Node, float]]:
     """Read "every 15 min" (to the phase's end) and "every 1 d, 13 times"."""
 
     def read(text: str) -> list[float]:
