@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from rich.markup import escape
 
 from core.cli.output import NO, err, out, print_json, stop
 from core.cli.root import Json, app, deliveries, settings
-from core.store import ImportRefused, Store, events, export_log, import_log, verify_log
+from core.store import LogFileError, Store, events, export_log, import_log, verify_log
 
 
 @app.command()
@@ -47,7 +48,7 @@ def log(
             with store.read() as connection:
                 found = events(connection, deployment=deployment, limit=last, newest_first=True)[::-1]
             if as_json:
-                print_json([event.as_json() for event in found])
+                print_json([asdict(event) for event in found])
                 return
             for event in found:
                 at = dt.datetime.fromtimestamp(event.at, dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
@@ -63,11 +64,14 @@ def log(
 def _verify(store: Store, as_json: bool) -> None:
     result = verify_log(store)
     if as_json:
-        print_json(result.as_json())
+        print_json(asdict(result))
     elif result.ok:
-        out.print(f"the log is whole: {result.count:,} events, head {result.head[:12]}…, anchored at {result.anchored}")
+        anchored = "no anchor" if result.anchored is None else f"anchored up to {result.anchored:,}"
+        out.print(f"the log is whole: {result.count:,} events, head {result.head[:12]}…, {anchored}")
+        if result.warning:
+            err.print(f"[yellow]{escape(result.warning)}[/]", soft_wrap=True)
     else:
-        err.print(f"[bold red]the log is broken:[/] {escape(result.problem or '')}", soft_wrap=True)
+        err.print(f"[bold red]the log is broken:[/] {escape(result.problem)}", soft_wrap=True)
     if not result.ok:
         stop(NO)
 
@@ -77,7 +81,7 @@ def _import(path: Path, as_json: bool) -> None:
     store = Store.open(at.url, at.home)
     try:
         count = import_log(store, path)
-    except ImportRefused as error:
+    except LogFileError as error:
         err.print(f"[bold red]not imported:[/] {escape(str(error))}", soft_wrap=True)
         stop(NO)
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +12,7 @@ from rich.table import Table
 
 from core.cli.output import NO, err, out, print_json, stop
 from core.cli.root import Json, app
-from core.delivery import PlanError, load_plan
-from core.delivery.describe import describe
-from core.delivery.simulate import false_rollback_table
+from core.delivery import PlanError, describe, false_rollback_table, load_plan
 
 plan_app = typer.Typer(no_args_is_help=True, help="Read and check plans.")
 app.add_typer(plan_app, name="plan")
@@ -39,7 +38,7 @@ def check(
         plan = load_plan(path)
     except PlanError as error:
         if as_json:
-            print_json({"ok": False, "problems": [problem.as_json() for problem in error.problems]})
+            print_json({"ok": False, "problems": [asdict(problem) for problem in error.problems]})
         else:
             err.print(escape(str(error)), soft_wrap=True)
         stop(NO)
@@ -50,7 +49,7 @@ def check(
         return
     out.print(escape(description.text()), soft_wrap=True)
     table = Table(title=f"By simulation, {runs:,} roll-outs a row", title_justify="left")
-    for heading in ("phase", "what happens", "rolled back", "median time", "90 % within"):
+    for heading in ("phase", "what happens", "the plan", "half within", "90 % within"):
         table.add_column(heading)
     for row in rows:
         table.add_row(*row.cells())

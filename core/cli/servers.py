@@ -93,7 +93,7 @@ def api(
 @app.command()
 def monitor() -> None:
     """Run the monitor alone. Several may run: one leads, the others stand by."""
-    from core.delivery.monitor import Monitor
+    from core.delivery import Monitor
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     stop = threading.Event()

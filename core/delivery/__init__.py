@@ -1,5 +1,7 @@
 """Delivery: plan -> samples -> verdict -> action. Is it safe?"""
 
+from core.delivery import quantities, words
+from core.delivery.describe import PlanDescription, describe
 from core.delivery.judge import judge
 from core.delivery.machine import allowed, apply, decide
 from core.delivery.model import (
@@ -14,6 +16,7 @@ from core.delivery.model import (
     Status,
     Verdict,
 )
+from core.delivery.monitor import LEASE, Monitor
 from core.delivery.plan import WARN_ONLY, Figure, Limit, Phase, Plan, Trigger
 from core.delivery.planfile import PlanError, load_plan, parse_plan
 from core.delivery.records import (
@@ -29,9 +32,11 @@ from core.delivery.records import (
 )
 from core.delivery.series import Series
 from core.delivery.service import Busy, Deliveries, Outcome
+from core.delivery.simulate import false_rollback_table
 from core.delivery.wire import status_to_json, verdict_from_json, verdict_to_json
 
 __all__ = [
+    "LEASE",
     "WARN_ONLY",
     "Action",
     "Busy",
@@ -46,9 +51,11 @@ __all__ = [
     "Finding",
     "Incident",
     "Limit",
+    "Monitor",
     "Outcome",
     "Phase",
     "Plan",
+    "PlanDescription",
     "PlanError",
     "Refusal",
     "Role",
@@ -62,13 +69,17 @@ __all__ = [
     "apply",
     "checkpoints",
     "decide",
+    "describe",
     "drills",
+    "false_rollback_table",
     "incidents",
     "judge",
     "latest_verdict",
     "load_plan",
     "parse_plan",
+    "quantities",
     "status_to_json",
     "verdict_from_json",
     "verdict_to_json",
+    "words",
 ]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from core.delivery.plan import Figure
 from core.store import histogram
-from core.store.samples import SampleFrame
+from core.store import SampleFrame
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
