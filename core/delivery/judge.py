@@ -40,7 +40,7 @@ class _Scene:
     heard_since: float
     business: Mapping[str, BusinessSums]
     has_baseline: bool
-    open_incidents: int
+    open_incidents: int | None
 
     @property
     def elapsed_s(self) -> float:
@@ -71,7 +71,7 @@ def judge(
     phase_started: float,
     ended: bool = False,
     business: Mapping[str, BusinessSums] | None = None,
-    open_incidents: int = 0,
+    open_incidents: int | None = 0,
     listening_since: float | None = None,
 ) -> Verdict:
     """Judge a phase at one moment.
@@ -85,7 +85,7 @@ def judge(
         phase_started: plan time.
         ended: the phase's time is up: what is looked at only once (revenue) is looked at.
         business: by version: per-learner sums of this phase.
-        open_incidents: tied to this deployment.
+        open_incidents: tied to this deployment; None where nobody keeps them.
         listening_since: plan time from which samples could have been received without a break; silence is counted
             from there at the earliest.
     """
@@ -388,6 +388,9 @@ def _without_samples(scene: _Scene, role: Role, limit: Limit, hold_s: float) -> 
 
 def _incidents(scene: _Scene, role: Role, limit: Limit, hold_s: float) -> Finding:
     count = scene.open_incidents
+    if count is None:
+        said = f"{limit.figure.label}: not measured, no source gives it"
+        return _plain(role, limit, FigureState.NOT_MEASURED, said, hold_s)
     bad = limit.holds(count) if role is Role.TRIGGER else not limit.holds(count)
     said = f"{words.count(count)} open {'incident' if count == 1 else 'incidents'}"
     said += f"; {'limit' if role is Role.TRIGGER else 'must be'} {words.limit(limit)}"
