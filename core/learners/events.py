@@ -23,6 +23,7 @@ WEEK_US = 7 * DAY_US
 FEEDBACK = "feedback"
 
 Index = NDArray[np.int32]
+Names = Sequence[str] | NDArray[np.object_] | NDArray[np.str_]
 
 
 class EventsError(ValueError):
@@ -130,7 +131,7 @@ class Events:
         )
 
 
-def _codes(values: NDArray[np.object_] | NDArray[np.str_]) -> tuple[Index, tuple[str, ...]]:
+def _codes(values: Names) -> tuple[Index, tuple[str, ...]]:
     """Return codes and the sorted vocabulary."""
     encoded = pa.array(values, pa.string()).dictionary_encode()
     names = np.array(encoded.dictionary.to_pylist(), dtype=object)
@@ -142,20 +143,18 @@ def _codes(values: NDArray[np.object_] | NDArray[np.str_]) -> tuple[Index, tuple
 
 
 def from_columns(
-    learner: Sequence[str] | NDArray[np.object_] | NDArray[np.str_],
+    learner: Names,
     ts: NDArray[np.int64],
-    domain: Sequence[str] | NDArray[np.object_] | NDArray[np.str_],
-    skill: Sequence[str] | NDArray[np.object_] | NDArray[np.str_],
-    type_: Sequence[str] | NDArray[np.object_] | NDArray[np.str_],
+    domain: Names,
+    skill: Names,
+    type_: Names,
     score: NDArray[np.float64],
     acted: NDArray[np.int8],
     rejected: Mapping[str, int] | None = None,
 ) -> Events:
     """Sort valid columns of shape (N,) into `Events`; for the meaning of each see there."""
-    who, learners = _codes(np.asarray(learner))
-    (domains, domain_names), (skills, skill_names), (types, type_names) = (
-        _codes(np.asarray(column)) for column in (domain, skill, type_)
-    )
+    who, learners = _codes(learner)
+    (domains, domain_names), (skills, skill_names), (types, type_names) = map(_codes, (domain, skill, type_))
     ts = np.asarray(ts, dtype=np.int64)
     order = np.lexsort((ts, who))
     return Events(
