@@ -11,8 +11,7 @@ from rich.table import Table
 
 from core.cli.output import NO, USAGE, err, fail, out, print_json, stop
 from core.cli.root import Json, app
-from core.delivery import PlanError, load_plan
-from core.delivery.rehearse import rehearse_groups
+from core.delivery import PlanError, load_plan, rehearse_groups
 from core.metrics import RecordedError, read_recorded
 
 
@@ -36,8 +35,7 @@ def rehearse(
         groups = read_recorded(candidate, version=plan.candidate, where=_pair(where, "--where"), by=by)
         old = None
         if baseline is not None:
-            read = read_recorded(baseline, version=plan.baseline, where=_pair(baseline_where, "--baseline-where"))
-            old = read.groups[0].frame
+            old = read_recorded(baseline, version=plan.baseline, where=_pair(baseline_where, "--baseline-where"))
         elif baseline_where is not None:
             fail("--baseline-where goes with --baseline", USAGE)
     except (PlanError, RecordedError) as error:

@@ -31,6 +31,7 @@ from core.delivery.records import (
     latest_verdict,
 )
 from core.delivery.series import Series
+from core.delivery.rehearse import Rehearsal, rehearse_groups
 from core.delivery.service import Busy, Deliveries, Outcome
 from core.delivery.simulate import false_rollback_table
 from core.delivery.wire import status_to_json, verdict_from_json, verdict_to_json
@@ -58,6 +59,7 @@ __all__ = [
     "PlanDescription",
     "PlanError",
     "Refusal",
+    "Rehearsal",
     "Role",
     "Series",
     "State",
@@ -77,6 +79,7 @@ __all__ = [
     "latest_verdict",
     "load_plan",
     "parse_plan",
+    "rehearse_groups",
     "quantities",
     "status_to_json",
     "verdict_from_json",
