@@ -1,0 +1,19 @@
+"""The server: the dashboard and, in front of it, the API; `streamlit run app.py`."""
+
+from pathlib import Path
+
+import streamlit as st
+from starlette.middleware import Middleware
+
+from core.settings import get_settings
+from core.web.api import HostGuard, served_names
+from core.web.server import ApiFirst, dashboard_lifespan, get_app_state
+
+app = st.App(
+    Path(__file__).with_name("core") / "web" / "shell.py",
+    lifespan=dashboard_lifespan,
+    middleware=[
+        Middleware(ApiFirst, api=lambda: get_app_state().api),
+        Middleware(HostGuard, allowed=served_names(get_settings())),
+    ],
+)

@@ -1,0 +1,63 @@
+"""The HTTP API as one application: alone in `canary api`, in front of the dashboard in the server process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from fastapi import FastAPI
+
+import core
+from core.delivery import Deliveries
+from core.metrics import learner_hasher
+from core.settings import Settings
+from core.store import Store
+from core.traffic import FlagService
+from core.web.api import deployments, flags, health, learners, problems, pushing, schema
+from core.web.api.auth import load_tokens
+from core.web.api.context import Context
+from core.web.api.guard import BodyGuard, HostGuard, served_names
+from core.web.api.problems import JsonAnswer
+
+Lifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
+
+
+def create_api(
+    settings: Settings, store: Store, deliveries: Deliveries, *, lifespan: Lifespan | None = None
+) -> FastAPI:
+    """Return the API over a store.
+
+    Args:
+        settings: tokens, open mode, allowed hosts.
+        store: that figures go to.
+        deliveries: that are acted on; its switch also answers flags if it is the flag service.
+        lifespan: of the application, when it is served alone.
+
+    Raises:
+        TokenError: the tokens can't be used. OSError: home can't be written.
+    """
+    switch = deliveries.switch
+    app = FastAPI(
+        title="cohort-canary",
+        version=core.__version__,
+        openapi_url=None,  # served by `schema`, to those who may read
+        docs_url=None,
+        redoc_url=None,  # both pages load their scripts from elsewhere
+        default_response_class=JsonAnswer,
+        lifespan=lifespan,
+    )
+    app.state.context = Context(
+        settings=settings,
+        store=store,
+        deliveries=deliveries,
+        flags=switch if isinstance(switch, FlagService) else FlagService(store),
+        tokens=load_tokens(settings),
+        hashed=learner_hasher(settings.home),
+    )
+    problems.install(app)
+    for part in (flags, pushing, deployments, learners, health, schema):
+        app.include_router(part.router)
+    app.add_middleware(BodyGuard)
+    app.add_middleware(HostGuard, allowed=served_names(settings))  # added last, asked first
+    return app

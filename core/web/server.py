@@ -1,0 +1,187 @@
+"""What one server process holds and runs: the store, deliveries, the API, the monitor's thread.
+
+Dashboard scripts, API handlers and the lifespan all use the same `AppState`, opened on first use from the settings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import importlib
+import logging
+import os
+import socket
+import stat
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from core.delivery import Deliveries, Monitor
+from core.settings import Settings, get_settings
+from core.store import Store
+from core.traffic import FlagService
+from core.web.api import create_api, is_api
+
+logger = logging.getLogger(__name__)
+
+WARM = ("plotly.graph_objects", "pandas", "pyarrow", "scipy.stats")
+"""Imports that a first page would else wait for, and that garbage collection would else walk through each time."""
+
+_MONITOR_STOP_S = 5.0
+
+
+@dataclass(frozen=True)
+class AppState:
+    """What a process works with. Closed by `close_app_state`."""
+
+    settings: Settings
+    store: Store
+    flags: FlagService
+    deliveries: Deliveries
+    api: FastAPI
+
+
+_lock = threading.Lock()
+_state: AppState | None = None
+
+
+def get_app_state() -> AppState:
+    """Return this process's state; open it on first use, and anew when the settings have been read anew.
+
+    Raises:
+        StoreUnavailable: the database can't be opened. TokenError: tokens can't be used.
+        pydantic.ValidationError: a setting is wrong.
+    """
+    global _state
+    settings = get_settings()
+    with _lock:
+        if _state is None or _state.settings is not settings:
+            _close(_state)
+            _state = None
+            _state = open_state(settings)
+        return _state
+
+
+def close_app_state() -> None:
+    """Let go of the database; the next `get_app_state` opens it again."""
+    global _state
+    with _lock:
+        _close(_state)
+        _state = None
+
+
+def open_state(settings: Settings) -> AppState:
+    """Open a state of its own. Raises as `get_app_state`."""
+    store = Store.open(settings.url, settings.home)
+    try:
+        flags = FlagService(store)
+        deliveries = Deliveries(store, flags)
+        return AppState(settings, store, flags, deliveries, create_api(settings, store, deliveries))
+    except BaseException:
+        store.close()
+        raise
+
+
+def _close(state: AppState | None) -> None:
+    if state is not None:
+        state.flags.close()
+        state.store.close()
+
+
+@asynccontextmanager
+async def serving(state: AppState) -> AsyncIterator[None]:
+    """Run what a server process runs besides answering: the monitor, until the server stops."""
+    no_delay_on_listeners()
+    await asyncio.to_thread(warm)
+    stop = threading.Event()
+    thread: threading.Thread | None = None
+    if state.settings.monitor:
+        monitor = Monitor(state.deliveries, state.settings)
+        thread = threading.Thread(target=monitor.run, args=(stop,), name="monitor", daemon=True)
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        if thread is not None:
+            await asyncio.to_thread(thread.join, _MONITOR_STOP_S)
+            if thread.is_alive():
+                logger.warning("the monitor did not stop within %g s; its lease runs out by itself", _MONITOR_STOP_S)
+
+
+@asynccontextmanager
+async def dashboard_lifespan(app: Any) -> AsyncIterator[None]:  # noqa: ARG001
+    """Lifespan of the dashboard's server."""
+    async with serving(get_app_state()):
+        try:
+            yield
+        finally:
+            close_app_state()
+
+
+def run_api(settings: Settings) -> None:
+    """Serve API and flags alone, until a signal ends it. Raises as `get_app_state`."""
+    state = open_state(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001
+        async with serving(state):
+            yield
+
+    state.api.router.lifespan_context = lifespan
+    try:
+        uvicorn.run(state.api, host=settings.host, port=settings.port, access_log=False, server_header=False)
+    finally:
+        _close(state)
+
+
+class ApiFirst:
+    """Sends the API's paths to the API before the dashboard's own middleware (sessions, gzip) costs them time."""
+
+    def __init__(self, app: ASGIApp, api: Callable[[], ASGIApp]) -> None:
+        self.app = app
+        self.api = api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, to one or the other."""
+        if scope["type"] == "http" and is_api(scope["path"]):
+            await self.api()({**scope, "root_path": ""}, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
+def warm() -> None:
+    """Import what pages need and exempt all that is loaded from garbage collection.
+
+    Streamlit collects all garbage after every script run, which without this takes most of a server's time.
+    """
+    for name in WARM:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+
+
+def no_delay_on_listeners() -> int:
+    """Set TCP_NODELAY on every listening TCP socket of this process, from which connections inherit it; how many.
+
+    Streamlit makes its socket without a protocol number, so that asyncio leaves Nagle's algorithm on, and every small
+    answer on a kept connection comes 40 ms late.
+    """
+    done = 0
+    for name in os.listdir("/dev/fd"):
+        with suppress(OSError, ValueError):
+            if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                continue
+            with socket.socket(fileno=os.dup(int(name))) as listener:
+                if listener.family in {socket.AF_INET, socket.AF_INET6} and listener.getsockopt(
+                    socket.SOL_SOCKET, socket.SO_ACCEPTCONN
+                ):
+                    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    done += 1
+    return done
