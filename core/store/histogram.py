@@ -18,6 +18,7 @@ BUCKETS = 400  # the last bucket begins at 0.1 ms * 1.04**398, about 10 minutes
 
 _LOG_GAMMA = float(np.log(GAMMA))
 _PAIR = np.dtype([("bucket", "<u2"), ("count", "<u4")])
+_GREATEST = 2**32 - 1
 
 Counts = NDArray[np.int64]
 
@@ -39,12 +40,20 @@ def counts_of(latency_ms: ArrayLike) -> Counts:
 
 
 def encode(counts: ArrayLike) -> bytes:
-    """Pack a histogram of shape (BUCKETS,) into bytes, six a non-empty bucket."""
-    dense = np.asarray(counts)
-    filled = np.flatnonzero(dense)
-    pairs = np.empty(filled.size, dtype=_PAIR)
-    pairs["bucket"], pairs["count"] = filled, dense[filled]
-    return pairs.tobytes()
+    """Pack a histogram of shape (BUCKETS,) into bytes, six a non-empty bucket.
+
+    Packed histograms add by being joined: a count too great for four bytes is packed in several parts.
+    """
+    left = np.asarray(counts)
+    parts = []
+    while left.any():
+        filled = np.flatnonzero(left)
+        pairs = np.empty(filled.size, dtype=_PAIR)
+        part = np.minimum(left, _GREATEST)
+        pairs["bucket"], pairs["count"] = filled, part[filled]
+        parts.append(pairs.tobytes())
+        left = left - part
+    return b"".join(parts)
 
 
 def decode(blob: bytes) -> Counts:
@@ -53,13 +62,9 @@ def decode(blob: bytes) -> Counts:
     return counts
 
 
-def decode_many(blobs: Sequence[bytes]) -> Counts:
+def decode_many(blobs: Sequence[bytes] | NDArray[np.object_]) -> Counts:
     """Unpack many histograms at once; shape (len(blobs), BUCKETS)."""
-    out = np.zeros((len(blobs), BUCKETS), dtype=np.int64)
-    pairs = np.frombuffer(b"".join(blobs), dtype=_PAIR)
-    row = np.repeat(np.arange(len(blobs)), [len(blob) // _PAIR.itemsize for blob in blobs])
-    out[row, pairs["bucket"]] = pairs["count"]
-    return out
+    return merge_groups(blobs, np.arange(len(blobs)), len(blobs))
 
 
 def merge(blobs: Sequence[bytes] | NDArray[np.object_]) -> Counts:
