@@ -41,9 +41,10 @@ def rehearse(
     except (PlanError, RecordedError) as error:
         err.print(escape(str(error)), soft_wrap=True)
         stop(NO)
-    for warning in groups.warnings:
-        err.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
     results = rehearse_groups(plan, groups, old)
+    told = [*groups.warnings, *(old.warnings if old is not None else ()), *(w for r in results for w in r.warnings)]
+    for warning in dict.fromkeys(told):  # each once, in order
+        err.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
     if as_json:
         documents = [result.as_json() for result in results]
         print_json(documents if by else documents[0])

@@ -23,6 +23,8 @@ from core.store.sample import BusinessSums
 _WITHOUT_SOURCE = frozenset({Figure.ROI, Figure.SEGMENT_SPREAD})
 _OF_REQUESTS = frozenset({Figure.ERROR_RATE, Figure.FALLBACK_RATE})
 _TRIALS = {Figure.AVAILABILITY: "probes", Figure.DISAGREEMENT: "answers compared"}
+# A source may count answered probes or answered requests as available: the sentence fits both.
+_COUNTED = {**_TRIALS, Figure.AVAILABILITY: "answered"}
 _BEST = {Figure.AVAILABILITY: 1.0, Figure.CACHE_HIT_RATE: 1.0}
 
 
@@ -519,7 +521,7 @@ def _said(finding: Finding) -> str:
     if about.quantile is not None:
         share = words.percent((finding.events or 0) / finding.trials) if finding.trials else "none"
         return f"{told}, {events} of {trials} requests ({share}) slower than {words.exact(about, finding.limit.value)}"
-    return f"{told}, {events} of {trials} {_TRIALS.get(about, 'requests')}"
+    return f"{told}, {events} of {trials} {_COUNTED.get(about, 'requests')}"
 
 
 def _baseline_value(scene: _Scene, limit: Limit, series: Series) -> float | None:

@@ -187,7 +187,7 @@ class _Walk:
         )
 
     def _incidents(self, since: float, until: float) -> int | None:
-        """The most incidents that a row of the phase tells of: when one was closed is not in a record. None: not told."""
+        """The most incidents a row of the phase tells of (when one was closed is not in a record); None: not told."""
         if "incidents" not in self.candidate.gauges:
             return None
         told = self.candidate.between(since, until).gauges["incidents"]
