@@ -11,13 +11,8 @@ from core.delivery.needs import Rate, Traffic, rate_of, window
 from core.delivery.plan import WARN_ONLY, Figure, Limit, Phase, Plan, Trigger
 from core.delivery.quantities import say_duration, say_moment, say_share
 
-RELATIVE = frozenset({Figure.REVENUE, Figure.ROI})
-"""Figures that compare with the baseline: at 100 % nobody is left to compare with."""
-
+_NOT_YET = frozenset({Figure.ROI, Figure.SEGMENT_SPREAD})
 _ENOUGH_POWER = 0.8
-
-NOT_YET = frozenset({Figure.SEGMENT_SPREAD})
-"""Figures that plans may name and no source gives yet."""
 
 
 def warnings(plan: Plan, traffic: Traffic) -> list[str]:
@@ -34,12 +29,23 @@ def shortage(rate: Rate, needs: int, expected: int) -> str:
     )
 
 
-def not_measured(plan: Plan, figure: Figure, phase: Phase) -> str:
-    """Say why a figure isn't measured in a phase; "" where it is."""
-    if figure in NOT_YET:
+def unmeasured_criterion(plan: Plan, figure: Figure, phase: Phase) -> str:
+    """Say why a figure isn't measured as a phase's criterion; "" where it is."""
+    if figure is Figure.REVENUE:
+        return f"as nobody is left with {plan.baseline} to compare with" if phase.share >= 1 else ""
+    return _unmeasured(plan, figure)
+
+
+def unmeasured_trigger(plan: Plan, figure: Figure) -> str:
+    """Say why a figure isn't measured as a trigger; "" where it is."""
+    if figure is Figure.REVENUE:
+        return "as looking at it all the time takes an always-valid interval, which there is none of yet"
+    return _unmeasured(plan, figure)
+
+
+def _unmeasured(plan: Plan, figure: Figure) -> str:
+    if figure in _NOT_YET:
         return "as no source gives it yet"
-    if figure in RELATIVE and phase.share >= 1:
-        return f"as nobody is left with {plan.baseline} to compare with"
     if figure is Figure.DISAGREEMENT and plan.compare_share <= 0:
         return "as no answers are compared (disagreement.compare is 0 %)"
     return ""
@@ -63,16 +69,16 @@ def _warnings(plan: Plan, traffic: Traffic) -> Iterator[str]:
 
 
 def _phase_warnings(plan: Plan, phase: Phase, traffic: Traffic) -> Iterator[str]:
-    gates = False
+    measured = False
     for limit in phase.criteria:
         figure, what = limit.figure, f"{phase.name}: {limit.figure.label} {words.limit(limit)}"
-        if unmeasured := not_measured(plan, figure, phase):
+        if unmeasured := unmeasured_criterion(plan, figure, phase):
             yield f"{what} is not measured, {unmeasured}: it gates nothing"
             continue
         if figure in WARN_ONLY:
             yield f"{what} warns only: it gates nothing"
             continue
-        gates = True
+        measured = True
         rate = rate_of(plan, limit, traffic, phase.share)
         if rate is not None:
             needs, expected = rate.needed(plan.confidence), rate.in_time(phase.lasts_s)
@@ -87,8 +93,10 @@ def _phase_warnings(plan: Plan, phase: Phase, traffic: Traffic) -> Iterator[str]
         for trigger in plan.triggers:
             if trigger.limit.figure is figure and _looser(limit, trigger.limit):
                 yield f"{what} is looser than the trigger that acts at once, {words.limit(trigger.limit)}"
-    if not gates:
-        yield f"{phase.name}: no criterion gates it; it passes whatever happens, unless a trigger acts"
+    if all(limit.figure in WARN_ONLY for limit in phase.criteria):
+        yield f"{phase.name}: its criteria only warn; it passes whatever happens, unless a trigger acts"
+    elif not measured:
+        yield f"{phase.name}: none of its criteria is measured; no measurement is not success, so that it will hold"
 
 
 def _looser(criterion: Limit, trigger: Limit) -> bool:
@@ -100,13 +108,10 @@ def _looser(criterion: Limit, trigger: Limit) -> bool:
 
 def _trigger_warnings(plan: Plan, trigger: Trigger, traffic: Traffic) -> Iterator[str]:
     figure, what = trigger.limit.figure, f"trigger {trigger.limit.figure.label} {words.limit(trigger.limit)}"
-    if figure in NOT_YET or (figure is Figure.DISAGREEMENT and plan.compare_share <= 0):
-        yield f"{what} never acts: it is not measured, {not_measured(plan, figure, plan.phases[0])}"
+    if unmeasured := unmeasured_trigger(plan, figure):
+        yield f"{what} never acts: it is not measured, {unmeasured}"
         return
     for phase in plan.phases:
-        if unmeasured := not_measured(plan, figure, phase):
-            yield f"{what} doesn't act in {phase.name}: it is not measured, {unmeasured}"
-            continue
         rate = rate_of(plan, trigger.limit, traffic, phase.share)
         window_s = trigger.hold_s if rate is None else window(plan, trigger, rate)
         if window_s > phase.lasts_s:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from core.delivery import words
-from core.delivery.advice import NOT_YET, RELATIVE, not_measured, shortage, warnings
+from core.delivery.advice import shortage, unmeasured_criterion, unmeasured_trigger, warnings
 from core.delivery.needs import Traffic, rate_of, window
 from core.delivery.plan import WARN_ONLY, Figure, Limit, Phase, Plan, Trigger
 from core.delivery.quantities import say_duration, say_moment, say_share
@@ -67,7 +67,8 @@ class TriggerDescription:
     """What acts at once.
 
     Attributes:
-        window_s: plan seconds that the window spans in the first phase, where data is scarcest; None: it never fills.
+        window_s: plan seconds that the window spans in the first phase, where data is scarcest; None: it never fills
+            there, or isn't measured.
         trials: that it then holds; None of no rate. acts_from: how many must be bad; None where all aren't enough.
     """
 
@@ -237,7 +238,7 @@ def _end(plan: Plan, index: int) -> str:
 def _criterion(plan: Plan, phase: Phase, limit: Limit, traffic: Traffic) -> CriterionDescription:
     figure = limit.figure
     what = f"{figure.label} {words.limit(limit)}"
-    unmeasured = not_measured(plan, figure, phase)
+    unmeasured = unmeasured_criterion(plan, figure, phase)
     if unmeasured:
         return CriterionDescription(figure, f"{what}: not measured, {unmeasured}; shown, gates nothing", measured=False)
     rate = rate_of(plan, limit, traffic, phase.share)
@@ -260,8 +261,11 @@ def _unrated(plan: Plan, limit: Limit) -> str:
     what = f"{limit.figure.label} {words.limit(limit)}"
     if limit.figure in WARN_ONLY:
         return f"{what}: warns only"
-    if limit.figure in RELATIVE:
-        return f"{what}: compared with {plan.baseline}'s, per {plan.revenue_unit}, with the interval around it"
+    if limit.figure is Figure.REVENUE:
+        return (
+            f"{what}: looked at once, at the end, per {plan.revenue_unit}; met where the interval around it shows no "
+            "harm, and printed with the smallest harm it could have shown"
+        )
     return "no open incident of this deployment" if limit.op == "==" else f"{what}, of this deployment"
 
 
@@ -269,10 +273,9 @@ def _trigger(plan: Plan, trigger: Trigger, traffic: Traffic) -> TriggerDescripti
     limit, first = trigger.limit, plan.phases[0]
     verb = "Rolls back" if trigger.then == "roll back" else "Holds"
     sentence = f"{verb} when {_beyond(plan, limit)}, for {say_duration(trigger.hold_s)}"
-    if limit.figure in NOT_YET:
-        return TriggerDescription(
-            limit.figure, trigger.then, f"{sentence}: not measured yet, never acts.", trigger.hold_s
-        )
+    if unmeasured := unmeasured_trigger(plan, limit.figure):
+        sentence = f"{sentence}: not measured, {unmeasured}; never acts."
+        return TriggerDescription(limit.figure, trigger.then, sentence, None)
     rate = rate_of(plan, limit, traffic, first.share)
     if rate is None:
         return TriggerDescription(limit.figure, trigger.then, f"{sentence}.", trigger.hold_s)
@@ -315,8 +318,7 @@ def _beyond(plan: Plan, limit: Limit) -> str:
         )
     if figure is Figure.INCIDENTS:
         return f"{over} {value} incidents of this deployment are open"
-    whole = ", with the whole of its interval" if figure in RELATIVE else ""
-    return f"{figure.label} is {words.limit(limit)}{whole}"
+    return f"{figure.label} is {words.limit(limit)}"
 
 
 def _rules(plan: Plan) -> Iterator[str]:
@@ -335,7 +337,7 @@ def _rules(plan: Plan) -> Iterator[str]:
     )
     if plan.compare_share > 0:
         yield f"{say_share(plan.compare_share)} of {plan.candidate}'s answers are compared with {plan.baseline}'s."
-    if any(limit.figure in RELATIVE for limit in _limits(plan)):
+    if any(limit.figure is Figure.REVENUE for limit in _limits(plan)):
         yield f"Revenue is counted per {plan.revenue_unit}, in {plan.currency}."
     needed, of = plan.gauge_quorum
     yield f"A figure that comes ready-made, without counts, is beyond its limit when {needed} of {of} samples are."
