@@ -5,15 +5,17 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
-from core.settings import get_settings
 from core.web.api import HostGuard, served_names
-from core.web.server import ApiFirst, dashboard_lifespan, get_app_state
+from core.web.server import ApiFirst, dashboard_lifespan, exiting_plainly, get_app_state
+
+with exiting_plainly():
+    settings = get_app_state().settings
 
 app = st.App(
     Path(__file__).with_name("core") / "web" / "shell.py",
     lifespan=dashboard_lifespan,
     middleware=[
         Middleware(ApiFirst, api=lambda: get_app_state().api),
-        Middleware(HostGuard, allowed=served_names(get_settings())),
+        Middleware(HostGuard, allowed=served_names(settings)),
     ],
 )

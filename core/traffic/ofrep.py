@@ -67,23 +67,29 @@ def evaluation(assignment: Assignment) -> dict[str, Any]:
     rule = assignment.rule
     split = 0.0 < rule.share < 1.0
     reason = ("SPLIT" if split else "STATIC") if rule.active else "DISABLED"
-    metadata: dict[str, Any] = {"share": rule.share, "revision": rule.revision, "deployment": rule.deployment}
-    if assignment.stale:
-        metadata |= {"stale": True, "staleReason": assignment.stale}
-    else:
-        metadata["stale"] = False
     return {
         "key": rule.flag,
         "value": assignment.value,
         "reason": reason,
         "variant": assignment.variant,
-        "metadata": metadata,
+        "metadata": {"share": rule.share, "revision": rule.revision, "deployment": rule.deployment}
+        | _freshness(assignment.stale),
     }
 
 
-def bulk(flags: Iterable[dict[str, Any]]) -> tuple[bytes, str]:
-    """Return the body of a bulk answer and its ETag, which is the same as long as the body is."""
-    body = json.dumps({"flags": list(flags)}, separators=(",", ":")).encode("ascii")
+def _freshness(stale: str) -> dict[str, Any]:
+    return {"stale": True, "staleReason": stale} if stale else {"stale": False}
+
+
+def bulk(flags: Iterable[dict[str, Any]], *, stale: str = "") -> tuple[bytes, str]:
+    """Return the body of a bulk answer and its ETag, which is the same as long as the body is.
+
+    Args:
+        flags: what `evaluation` returned, or `Refused.body`, of each flag.
+        stale: why the flags may be out of date; "" when they are not.
+    """
+    answer = {"flags": list(flags), "metadata": _freshness(stale)}
+    body = json.dumps(answer, separators=(",", ":")).encode("ascii")
     return body, f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
 
 

@@ -12,21 +12,23 @@ import logging
 import os
 import socket
 import stat
+import sys
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.delivery import Deliveries, Monitor
 from core.settings import Settings, get_settings
-from core.store import Store
+from core.store import Store, StoreUnavailable
 from core.traffic import FlagService
-from core.web.api import create_api, is_api
+from core.web.api import TokenError, create_api, is_api
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +90,18 @@ def open_state(settings: Settings) -> AppState:
         raise
 
 
+@contextmanager
+def exiting_plainly() -> Iterator[None]:
+    """End the process with a sentence, not a traceback, where a setting, the database or a token can't be used."""
+    try:
+        yield
+    except ValidationError as error:
+        said = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
+        sys.exit(f"settings (CANARY_* or canary.toml): {said}")
+    except (StoreUnavailable, TokenError, OSError) as error:
+        sys.exit(str(error))
+
+
 def _close(state: AppState | None) -> None:
     if state is not None:
         state.flags.close()
@@ -119,15 +133,14 @@ async def serving(state: AppState) -> AsyncIterator[None]:
 async def dashboard_lifespan(app: Any) -> AsyncIterator[None]:  # noqa: ARG001
     """Lifespan of the dashboard's server."""
     async with serving(get_app_state()):
-        try:
-            yield
-        finally:
-            close_app_state()
+        yield
+    close_app_state()
 
 
 def run_api(settings: Settings) -> None:
-    """Serve API and flags alone, until a signal ends it. Raises as `get_app_state`."""
-    state = open_state(settings)
+    """Serve API and flags alone, until a signal ends it."""
+    with exiting_plainly():
+        state = open_state(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001

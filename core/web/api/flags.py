@@ -69,7 +69,7 @@ async def evaluate_all(request: Request, context: Ctx) -> Response:
         learner = ofrep.targeting_key(body)
     except Refused as refused:
         return _refused(context, refused, None)
-    answer, etag = await _run(context, lambda: ofrep.bulk(_all(context, learner)))
+    answer, etag = await _run(context, lambda: ofrep.bulk(_all(context, learner), stale=context.flags.stale))
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
     if ofrep.matches(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
