@@ -33,7 +33,7 @@ REVENUE_FACTOR = 0.7
 _SENTENCES = {
     Fault.SLOW: f"The candidate sleeps {SLOW_S * 1000:.0f} ms before each answer.",
     Fault.ERRORS: f"The candidate fails {ERROR_SHARE:.0%} of its answers with HTTP 500.",
-    Fault.CRASH: f"The candidate's process dies once in about {1 / CRASH_CHANCE:.0f} answers and is back after seconds.",
+    Fault.CRASH: f"The candidate's process dies once in about {1 / CRASH_CHANCE:.0f} answers and is back in seconds.",
     Fault.WRONG_COHORT: f"The candidate answers a wrong cohort for {WRONG_SHARE:.0%} of its learners.",
     Fault.REVENUE: f"Learners served by the candidate bring {1 - REVENUE_FACTOR:.0%} less (simulated) revenue.",
     Fault.DEPENDENCY: "The model store that the candidate needs is closed; the original answers in its place.",

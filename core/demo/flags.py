@@ -54,13 +54,13 @@ class BreakerProvider(OFREPProvider):
         if self._open_since is not None:
             raise GeneralError("the flag service was down a moment ago")
         try:
-            return self._resolve(flag_key, default_value, evaluation_context)
+            return self._ask(flag_key, default_value, evaluation_context)
         except OpenFeatureError as error:
             if not isinstance(error, FlagNotFoundError):  # that is an answer: the service is up
                 self._trip(error, flag_key, default_value, evaluation_context)
             raise
 
-    def _resolve(self, key: str, default: str, context: EvaluationContext | None) -> FlagResolutionDetails[str]:
+    def _ask(self, key: str, default: str, context: EvaluationContext | None) -> FlagResolutionDetails[str]:
         try:
             return super().resolve_string_details(key, default, context)
         except (KeyError, ValueError) as error:  # an answer without "variant", or with an unknown reason
@@ -77,7 +77,7 @@ class BreakerProvider(OFREPProvider):
     def _wait_for_it(self, *question: Any) -> None:
         while not self._ended.wait(self._retry_s):
             try:
-                self._resolve(*question)
+                self._ask(*question)
             except FlagNotFoundError:
                 break
             except OpenFeatureError:
