@@ -39,9 +39,13 @@ _ADVICE = (  # what drivers say (in part), and what a person can do about it
     ),
     (("full",), "can't be written: the disk is full. Free some space; nothing that was committed is lost"),
     (
-        ("unable to open", "no such table", "no such column"),
-        "is gone or was replaced. Put it back from a backup, or check CANARY_HOME and CANARY_DATABASE_URL, and start "
-        "the program again",
+        ("unable to open",),
+        "is gone or can't be opened. Put it back from a backup, or check CANARY_HOME and CANARY_DATABASE_URL",
+    ),
+    (
+        ("no such table", "no such column"),
+        "hasn't the tables that this program expects: it was replaced, or another version made it. Check CANARY_HOME "
+        "and CANARY_DATABASE_URL, and start the program again",
     ),
     (
         ("malformed", "not a database", "disk i/o error"),

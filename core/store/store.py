@@ -83,6 +83,7 @@ class Store:
         self._clock = Clock()
         self._clock_read = float("-inf")
         self._clock_lock = threading.Lock()
+        self._thread = threading.local()
 
     @classmethod
     def open(cls, url: str, home: Path) -> Store:
@@ -139,12 +140,19 @@ class Store:
 
         Raises:
             StoreUnavailable: the database can't be written, or others have kept it for longer than 10 s.
+            RuntimeError: this thread is within one already, for which the new one would wait for ever.
         """
-        with self._explained(), self._writer.begin() as connection:
-            if connection.dialect.name != "sqlite":
-                eventlog.lock_log(connection)
-            tx = Tx(self, connection)
-            yield tx
+        if getattr(self._thread, "writing", False):
+            raise RuntimeError("a transaction within a transaction: use the one that is open")
+        self._thread.writing = True
+        try:
+            with self._explained(), self._writer.begin() as connection:
+                if connection.dialect.name != "sqlite":
+                    eventlog.lock_log(connection)
+                tx = Tx(self, connection)
+                yield tx
+        finally:
+            self._thread.writing = False
         if tx.head is not None:
             self._advance_anchor(tx.head)
 

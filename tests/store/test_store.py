@@ -111,6 +111,13 @@ def test_threads_and_processes_write_one_chain(store, url):
     assert (result.ok, result.count, result.anchored, result.warning) == (True, 125, 125, "")
 
 
+def test_a_transaction_within_another_is_refused_at_once(store):
+    with store.transaction(), pytest.raises(RuntimeError, match="within a transaction"), store.transaction():
+        pass
+    write_events(store, 1)
+    assert verify_log(store).count == 1
+
+
 def test_a_snapshot_stays_as_it_is(store):
     write_events(store, 1)
     with store.read() as connection:

@@ -86,6 +86,7 @@ def upgrade() -> None:
         sa.Column("revenue", sa.Float(), nullable=False),
         sa.Column("cost", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("deployment", "phase_started", "version", "learner", name=op.f("pk_learner_total")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "lease",
@@ -103,6 +104,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=128), nullable=False),
         sa.Column("wall", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_received")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_received_wall"), "received", ["wall"], unique=False)
     op.create_table(
