@@ -1,0 +1,195 @@
+"""What buttons do. No `st.*` in here: Streamlit interrupts a script at its next `st` call, and a rollback must not be."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import httpx
+
+from core.delivery import Action, Busy, Command, Conflict, Deliveries, Plan, PlanError, Status, Unknown, parse_plan
+from core.settings import Settings
+from core.store import StoreUnavailable
+from core.web.views.marks import Tone
+
+logger = logging.getLogger(__name__)
+
+ACTOR = "dashboard"
+MAX_PLAN_BYTES = 200_000
+_FAULT_TIMEOUT_S = 2.0
+
+DONE = {
+    Action.START: "Started",
+    Action.ADVANCE: "Advanced",
+    Action.HOLD: "On hold",
+    Action.RESUME: "Resumed",
+    Action.RETRY: "Started again",
+    Action.ABORT: "Aborted",
+    Action.ROLL_BACK: "Rolled back",
+}
+_BY_HAND = {
+    Action.START: "started by hand",
+    Action.ADVANCE: "advanced by hand",
+    Action.HOLD: "held by hand",
+    Action.RESUME: "resumed by hand",
+    Action.RETRY: "retried by hand",
+    Action.ABORT: "aborted by hand",
+    Action.ROLL_BACK: "rolled back by hand",
+}
+# What takes learners off the candidate must work on a page that is behind the times; what puts more of them on it must not.
+_ALWAYS = frozenset({Action.ROLL_BACK, Action.ABORT, Action.HOLD})
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came of a click, as a person is told it. `deployment`: the one it was about, or that it made."""
+
+    tone: Tone
+    text: str
+    deployment: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether what was asked for is so now."""
+        return self.tone is Tone.GOOD
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A plan that was read, or what is wrong with its text: (line, field, value, expected) each."""
+
+    plan: Plan | None
+    problems: tuple[tuple[str, str, str, str], ...] = ()
+
+
+def act(
+    deliveries: Deliveries,
+    deployment: str,
+    action: Action,
+    reason: str,
+    *,
+    revision: int | None = None,
+    extend_s: float = 0.0,
+    actor: str = ACTOR,
+) -> Told:
+    """Do what a button says, in one transaction.
+
+    Args:
+        deliveries: of the installation.
+        deployment: id of the deployment.
+        action: what to do. reason: why; "" is recorded as "by hand".
+        revision: of the deployment as the person saw it; an action that gives the candidate more is refused if it has moved on.
+        extend_s: of a resume: plan seconds to lengthen the phase by.
+        actor: who, for the event log.
+    """
+    command = Command(action, actor, reason.strip() or _BY_HAND[action], extend_s=extend_s)
+    expected = None if action in _ALWAYS else revision
+    try:
+        outcome = deliveries.command(deployment, command, expected_revision=expected)
+    except (Unknown, Conflict, StoreUnavailable) as error:
+        return Told(Tone.BAD, f"Nothing was done: {error}.", deployment)
+    if outcome.refusal is not None and not outcome.refusal.already:
+        return Told(Tone.WATCH, f"Nothing was done: {outcome.refusal.reason}.", deployment)
+    if outcome.refusal is not None:
+        return Told(Tone.GOOD, f"Nothing to do: {outcome.refusal.reason}.", deployment)
+    done = _said(outcome.status, action)
+    return (
+        Told(Tone.GOOD, done, deployment)
+        if outcome.switched
+        else Told(Tone.WATCH, f"{done} {outcome.note.capitalize()}.", deployment)
+    )
+
+
+def _said(status: Status, action: Action) -> str:
+    plan = status.plan
+    if action in {Action.ROLL_BACK, Action.ABORT}:
+        return f"{DONE[action]}: every learner gets {plan.baseline}."
+    return f"{DONE[action]}: {status.why}."
+
+
+def deploy(deliveries: Deliveries, plan: Plan, *, start: bool = False, actor: str = ACTOR) -> Told:
+    """Make a deployment of a plan, and start it if asked to."""
+    try:
+        status = deliveries.create(plan, actor)
+    except (Busy, StoreUnavailable) as error:
+        return Told(Tone.WATCH, f"Nothing was done: {error}.")
+    if start:
+        return act(deliveries, status.id, Action.START, "", revision=status.revision, actor=actor)
+    return Told(Tone.GOOD, f"{plan.name} is ready; no learner gets {plan.candidate} until you start it.", status.id)
+
+
+def check(text: str, name: str) -> Checked:
+    """Read a plan's text; never raises for what a person wrote."""
+    if len(text.encode()) > MAX_PLAN_BYTES:
+        return Checked(
+            None, (("", "", f"{len(text.encode()):,} bytes", f"a plan of at most {MAX_PLAN_BYTES:,} bytes"),)
+        )
+    try:
+        return Checked(parse_plan(text, name))
+    except PlanError as error:
+        problems = tuple(
+            (str(p.line or ""), p.field or "", "" if p.value is None else str(p.value), p.expected)
+            for p in error.problems
+        )
+        return Checked(None, problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault that the demo can have: its key, what it is called, and what it breaks."""
+
+    key: str
+    label: str
+    breaks: str
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What can be broken in the demo, and what is (`key` None: nothing)."""
+
+    key: str | None
+    kinds: tuple[Fault, ...]
+
+
+def switch_fault(settings: Settings, fault: str | None) -> Told:
+    """Break the demo's candidate in one way, or mend it (None)."""
+    if settings.demo_url is None:
+        return Told(Tone.WATCH, "No demo is running.")
+    try:
+        answer = httpx.put(
+            f"{settings.demo_url.rstrip('/')}/faults",
+            json={"fault": fault},
+            headers=_bearer(settings),
+            timeout=_FAULT_TIMEOUT_S,
+        )
+        answer.raise_for_status()
+    except httpx.HTTPError as error:
+        logger.warning("the demo's fault switch failed: %s", error)
+        return Told(Tone.BAD, "The demo does not answer, so nothing was switched. Is `canary demo` still running?")
+    said = f"The candidate is broken now: {fault.replace('-', ' ')}." if fault else "The candidate is whole again."
+    return Told(Tone.GOOD, said)
+
+
+def faults(settings: Settings) -> Faults | None:
+    """Return what can be broken in the demo and what is; None where it doesn't answer."""
+    if settings.demo_url is None:
+        return None
+    try:
+        answer = httpx.get(
+            f"{settings.demo_url.rstrip('/')}/faults", headers=_bearer(settings), timeout=_FAULT_TIMEOUT_S
+        )
+        answer.raise_for_status()
+        told = answer.json()
+        kinds = tuple(
+            Fault(str(k["fault"]), str(k["fault"]).replace("-", " ").capitalize(), str(k["sentence"]))
+            for k in told["faults"]
+        )
+        return Faults(told["fault"], kinds)
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        logger.warning("the demo does not tell its faults: %s", error)
+        return None
+
+
+def _bearer(settings: Settings) -> dict[str, str]:
+    token = settings.demo_token
+    return {} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"}

@@ -1,0 +1,315 @@
+"""Pieces of pages that have widgets: actions with their dialog, choosing a plan, the demo's faults. What clicks do is in actions.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import streamlit as st
+
+from core.delivery import Action, Plan, Status
+from core.store import Event
+from core.web import actions, html, reading
+from core.web.actions import Told
+from core.web.views import history, live, plans
+from core.web.views.live import ActionChoice
+from core.web.views.marks import Mark, Tone
+
+ROLL_BACK_KEY = "Ctrl+Backspace"
+"""Keyboard shortcut that opens the rollback dialog."""
+_ASKED = frozenset({Action.ROLL_BACK, Action.ABORT, Action.ADVANCE, Action.RETRY, Action.RESUME})
+_GRID = (Action.START, Action.ADVANCE, Action.HOLD, Action.RESUME, Action.RETRY, Action.ABORT)
+_ICONS = {
+    Tone.GOOD: ":material/check_circle:",
+    Tone.WATCH: ":material/info:",
+    Tone.BAD: ":material/error:",
+    Tone.CALM: ":material/info:",
+}
+
+
+def tell() -> None:
+    """Say what came of the last click: a toast where it worked, a message that stays where it didn't."""
+    told: Told | None = st.session_state.pop("told", None)
+    if told is not None and told.ok:
+        st.toast(told.text, icon=_ICONS[told.tone])
+        st.session_state.pop("complaint", None)
+    elif told is not None:
+        st.session_state["complaint"] = told
+    complaint: Told | None = st.session_state.get("complaint")
+    if complaint is not None:
+        (st.error if complaint.tone is Tone.BAD else st.warning)(complaint.text, icon=_ICONS[complaint.tone])
+
+
+def _keep(told: Told) -> None:
+    st.session_state["told"] = told
+    st.session_state.pop("asking", None)
+    # What was just read is out of date by one's own doing: the next run must not show it.
+    reading.forget()
+
+
+def remember(status: Status) -> None:
+    """Note what the whole page was drawn for."""
+    st.session_state["drawn_for"] = (status.id, status.revision)
+
+
+def follow(status: Status) -> None:
+    """Draw the whole page anew when the deployment has changed since, but never under an open dialog."""
+    if "asking" not in st.session_state and st.session_state.get("drawn_for") != (status.id, status.revision):
+        st.rerun()
+
+
+def choose_deployment(key: str = "deployment") -> None:
+    """Offer the deployments there are; the choice is in the address, so that it can be shared."""
+    known = dict(reading.deployment_names())
+    if len(known) < 2:
+        return
+    st.selectbox(
+        "Deployment",
+        list(known),
+        format_func=lambda id_: known.get(id_, id_),
+        key=key,
+        bind="query-params",
+        label_visibility="collapsed",
+        width=330,
+    )
+
+
+def action_button(choice: ActionChoice, status: Status, *, stretch: bool = False) -> None:
+    """Draw an action's button: it asks first where it moves learners, and is disabled where it can't be."""
+    action = choice.action
+    harm = action is Action.ROLL_BACK
+    st.button(
+        choice.label,
+        key="rollback" if harm else f"do-{action}",
+        icon=f":material/{choice.icon}:",
+        disabled=bool(choice.refusal),
+        help=_capital(choice.refusal) if choice.refusal else choice.does,
+        type="primary" if harm or action is Action.START else "secondary",
+        shortcut=ROLL_BACK_KEY if harm else None,
+        width="stretch" if stretch else "content",
+        on_click=_ask if action in _ASKED else _do,
+        args=(status.id, action) if action in _ASKED else (status.id, action, status.revision),
+    )
+
+
+def action_grid(status: Status, now: float) -> None:
+    """Draw every action but the rollback, each with what it does or why it can't be done now."""
+    choices = live.choices(status, now)
+    with st.grid(3, min_column_width=240, gap="medium"):
+        for action in _GRID:
+            with st.container(gap="xsmall", key=f"action-{action}"):
+                action_button(choices[action], status, stretch=True)
+                st.caption(f"Not now: {choices[action].refusal}." if choices[action].refusal else choices[action].does)
+
+
+def _ask(deployment: str, action: Action) -> None:
+    st.session_state["asking"] = (deployment, action)
+
+
+def _do(deployment: str, action: Action, revision: int, reason_key: str = "", extend_key: str = "") -> None:
+    reason = str(st.session_state.get(reason_key, "")) if reason_key else ""
+    extend_s = 60.0 * float(st.session_state.get(extend_key) or 0) if extend_key else 0.0
+    _keep(actions.act(reading.deliveries(), deployment, action, reason, revision=revision, extend_s=extend_s))
+
+
+def _stop_asking() -> None:
+    st.session_state.pop("asking", None)
+
+
+_TITLES = {
+    Action.ROLL_BACK: "Roll back?",
+    Action.ABORT: "Abort?",
+    Action.ADVANCE: "Advance?",
+    Action.RETRY: "Start again?",
+    Action.RESUME: "Resume?",
+}
+_CONFIRM = {
+    Action.ROLL_BACK: "Roll back now",
+    Action.ABORT: "Abort now",
+    Action.ADVANCE: "Advance now",
+    Action.RETRY: "Start again",
+    Action.RESUME: "Resume",
+}
+
+
+def dialog() -> None:
+    """Open the dialog of the action that was asked for, if one was. Call it last on the page."""
+    asking: tuple[str, Action] | None = st.session_state.get("asking")
+    if asking is None:
+        return
+    deployment, action = asking
+    st.dialog(_TITLES[action], on_dismiss=_stop_asking)(_dialog_body)(deployment, action)
+
+
+def _dialog_body(deployment: str, action: Action) -> None:
+    if "asking" not in st.session_state:
+        st.rerun()
+    status = reading.snapshot(deployment).status
+    plan = status.plan
+    st.html(
+        html.pairs(
+            [
+                ("From", live.mix(plan, status.share)),
+                ("To", live.mix(plan, live.share_after(status, action))),
+                ("Learners affected", live.affected(status, action, reading.learners_seen(deployment))),
+            ]
+        )
+    )
+    harm = action in {Action.ROLL_BACK, Action.ABORT}
+    with st.form(f"form-{action}", border=False):
+        if action is Action.RESUME:
+            st.number_input(
+                "Extend the phase by (minutes of plan time)",
+                min_value=0,
+                max_value=100_000,
+                value=0,
+                step=15,
+                key="extend",
+            )
+        st.text_input("Reason", key="reason", max_chars=500, placeholder="For the event log. May stay empty.")
+        st.form_submit_button(
+            _CONFIRM[action],
+            key="confirm-harm" if harm else "confirm",
+            type="primary",
+            width="stretch",
+            on_click=_do,
+            args=(deployment, action, status.revision, "reason", "extend" if action is Action.RESUME else ""),
+        )
+
+
+def empty_state() -> None:
+    """Draw what is to be seen before the first deployment: how to begin."""
+    demo = reading.settings().demo_url is not None
+    with st.container(key="empty", gap="medium"):
+        st.html(html.welcome(demo))
+        if demo:
+            st.button(
+                "Start the demo's canary",
+                key="start-demo",
+                type="primary",
+                icon=":material/play_arrow:",
+                on_click=_start_demo,
+            )
+        st.subheader("Or choose a plan of your own" if demo else "Choose a plan", anchor=False)
+        plan_choice()
+
+
+def _start_demo() -> None:
+    checked = actions.check((reading.PLANS / "demo.yaml").read_text(), "demo.yaml")
+    if checked.plan is None:
+        _keep(Told(Tone.BAD, "The demo's plan has mistakes: check data/plans/demo.yaml."))
+    else:
+        _keep(actions.deploy(reading.deliveries(), checked.plan, start=True))
+
+
+def plan_choice() -> None:
+    """Choose a plan from the shelf, a file or pasted text; check it; make a deployment of it."""
+    way = st.segmented_control(
+        "Where from",
+        ["From the shelf", "Upload", "Paste"],
+        default="From the shelf",
+        required=True,
+        key="plan-way",
+        label_visibility="collapsed",
+    )
+    text, name = "", "plan.yaml"
+    if way == "From the shelf":
+        shelf = sorted(reading.PLANS.glob("*.yaml"))
+        path = st.selectbox("Plan", shelf, format_func=lambda p: p.name, key="plan-shelf", width=420)
+        if path is not None:
+            text, name = path.read_text(), path.name
+    elif way == "Upload":
+        file = st.file_uploader("Plan", type=["yaml", "yml"], key="plan-file", max_upload_size=1)
+        if file is not None:
+            text, name = file.getvalue().decode("utf-8", "replace"), file.name
+    else:
+        text = st.text_area(
+            "Plan, as YAML", height=280, key="plan-text", placeholder="name: my-analyzer\nflag: analyzer\n…"
+        )
+    if text.strip():
+        _checked(text, name)
+
+
+def _checked(text: str, name: str) -> None:
+    checked = actions.check(text, name)
+    if checked.plan is None:
+        st.error(
+            f"{name} has {len(checked.problems)} mistakes; nothing can be started from it.", icon=":material/rule:"
+        )
+        st.html(html.problems(checked.problems))
+        return
+    plan = checked.plan
+    columns = st.columns(2)
+    requests = columns[0].number_input(
+        "Traffic of the whole service, requests/s", min_value=0.01, value=150.0, key="plan-traffic"
+    )
+    learners = columns[1].number_input(
+        "Learners of the whole service", min_value=1, value=500_000, step=1000, key="plan-learners"
+    )
+    view = plans.told(plan, float(requests), int(learners))
+    st.html(html.plan(view))
+    st.button(
+        "Deploy this plan", key="deploy", type="primary", icon=":material/note_add:", on_click=_deploy, args=(plan,),
+        help=f"Makes a deployment of it. No learner gets {plan.candidate} until you press Start.",
+    )  # fmt: skip
+
+
+def _deploy(plan: Plan) -> None:
+    _keep(actions.deploy(reading.deliveries(), plan))
+
+
+def faults() -> None:
+    """Draw the demo's switches: one fault at a time, each with what it really breaks."""
+    present = reading.demo_faults()
+    st.subheader("Break the candidate", anchor=False)
+    if present is None:
+        st.caption("The demo's service does not answer. Is `canary demo` still running?")
+        return
+    options = {None: "Healthy"} | {kind.key: kind.label for kind in present.kinds}
+    st.session_state["fault"] = present.key
+    st.segmented_control(
+        "Fault of the candidate",
+        list(options),
+        format_func=lambda key: options[key],
+        required=True,
+        key="fault",
+        on_change=_switch_fault,
+        label_visibility="collapsed",
+        wrap=True,
+    )
+    said = next(
+        (kind.breaks for kind in present.kinds if kind.key == present.key),
+        "Nothing is broken. Choose a fault and watch what the monitor makes of it.",
+    )
+    st.caption(said)
+    with st.expander("What each of them breaks"):
+        st.html(html.pairs((kind.label, kind.breaks) for kind in present.kinds))
+
+
+def _switch_fault() -> None:
+    wanted = st.session_state.get("fault")
+    st.session_state["told"] = actions.switch_fault(reading.settings(), wanted if isinstance(wanted, str) else None)
+    reading.demo_faults.clear()
+
+
+def facts(title: str, pairs: Iterable[tuple[str, str]], mark: Mark | None = None) -> None:
+    """Draw a titled list of names and values."""
+    with st.container(border=True, height="stretch"):
+        st.html(html.facts(title, pairs, mark))
+
+
+def download_log(found: Sequence[Event], *, filtered: bool) -> None:
+    """Offer the events as JSON lines: the whole log as `canary log` exports it, or what passed the filter."""
+    st.download_button(
+        "Download what is shown" if filtered else "Download all",
+        data=(lambda: history.as_json_lines(found)) if filtered else reading.export,
+        file_name="events-filtered.jsonl" if filtered else "events.jsonl",
+        mime="application/x-ndjson",
+        icon=":material/download:",
+        on_click="ignore",
+        key="download",
+        help="JSON lines." if filtered else "JSON lines with the chain; can be imported and verified elsewhere.",
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."

@@ -1,0 +1,86 @@
+"""What is round every page: navigation, colours, and the notice that says which figures are simulated."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import streamlit as st
+
+from core.store import StoreUnavailable
+from core.web import html, reading
+from core.web.palette import palette
+
+HERE = Path(__file__).resolve().parent
+PAGES = HERE.parents[1] / "pages"
+
+logger = logging.getLogger(__name__)
+
+
+def notices() -> list[str]:
+    """Return what has to be known about the figures of the deployment that is shown."""
+    deployment = reading.shown(None)
+    if deployment is None:
+        return []
+    found = reading.snapshot(deployment)
+    plan, speed = found.status.plan, found.clock.speed
+    said = [f"Simulated: {plan.simulated}"] if plan.simulated else []
+    if speed != 1.0:
+        said.append(f"the plan's clock runs {speed:g} × as fast as yours")
+    if reading.settings().demo_url is not None:
+        said.append("canary learners are asked for more often than their share, so that there is something to see")
+    return said
+
+
+def main() -> None:
+    """Draw the frame and run the page."""
+    st.set_page_config(
+        page_title="cohort-canary",
+        page_icon=str(HERE / "favicon.svg"),
+        layout="wide",
+        initial_sidebar_state="collapsed",
+    )
+    page = st.navigation(
+        [
+            st.Page(
+                PAGES / "live.py",
+                title="Live",
+                icon=":material/monitor_heart:",
+                default=True,
+                help="The deployment under way, and what can be done about it.",
+            ),
+            st.Page(
+                PAGES / "checkpoints.py",
+                title="Checkpoints",
+                icon=":material/fact_check:",
+                help="A report card for each checkpoint.",
+            ),
+            st.Page(
+                PAGES / "history.py",
+                title="History",
+                icon=":material/history:",
+                help="Every event, who caused it and why.",
+            ),
+            st.Page(
+                PAGES / "system.py",
+                title="System",
+                icon=":material/dns:",
+                help="Monitor, database, versions, rollback drills.",
+            ),
+        ],
+        position="top",
+    )
+    st.html(html.style(palette(st.context.theme.type)))
+    try:
+        if said := html.banner(notices()):
+            st.html(said)
+        page.run()
+    except StoreUnavailable as error:
+        logger.error("a page could not read the store: %s", error)  # noqa: TRY400
+        st.error(
+            f"The store can't be read: {error}. Flags are still served at the last state known; this page tries again when you reload it.",
+            icon=":material/database_off:",
+        )
+
+
+main()

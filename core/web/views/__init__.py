@@ -1,0 +1,1 @@
+"""Read models: pure functions from records to what a page shows, in words, marks and numbers ready to be laid out."""

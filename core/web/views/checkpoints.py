@@ -1,0 +1,137 @@
+"""Records -> the report cards of the Checkpoints page. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.delivery import CheckpointRecord, Finding, Phase, Status
+from core.delivery.words import duration, percent
+from core.delivery.words import figure as say_figure
+from core.delivery.words import limit as say_limit
+from core.web.views.live import interval
+from core.web.views.marks import BREACHED, PENDING, Mark, figure_mark
+from core.web.views.times import both_times, clock_time
+
+
+@dataclass(frozen=True, slots=True)
+class CardLine:
+    """One criterion or trigger on a report card."""
+
+    mark: Mark
+    label: str
+    value: str
+    interval: str
+    baseline: str
+    limit: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportCard:
+    """One checkpoint: judged, or still to come (`pending`).
+
+    Attributes:
+        title: "15 min". mark: the worst of its criteria. when: moment and lateness, in words.
+        criteria, breached: what was judged; empty while pending.
+        summary: a sentence.
+    """
+
+    title: str
+    mark: Mark
+    when: str
+    summary: str
+    criteria: tuple[CardLine, ...]
+    breached: tuple[CardLine, ...]
+    pending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseCards:
+    """The report cards of one phase of one attempt."""
+
+    attempt: int
+    name: str
+    share: str
+    cards: tuple[ReportCard, ...]
+
+    @property
+    def title(self) -> str:
+        """The phase's heading."""
+        return f"{self.name.capitalize()} · {self.share} of the learners"
+
+
+def attempts(status: Status, records: Sequence[CheckpointRecord]) -> list[int]:
+    """Return the attempts there is something of, newest first."""
+    return sorted({status.attempt, *(r.attempt for r in records)}, reverse=True)
+
+
+def phase_cards(
+    status: Status, records: Sequence[CheckpointRecord], attempt: int, now: float, speed: float = 1.0
+) -> tuple[PhaseCards, ...]:
+    """Return the report cards of an attempt, phase by phase, those to come included."""
+    judged = {(r.phase, r.number): r for r in records if r.attempt == attempt}
+    return tuple(
+        PhaseCards(
+            attempt,
+            phase.name,
+            percent(phase.share),
+            tuple(
+                _card(status, attempt, index, phase, number, judged.get((index, number)), now, speed)
+                for number in range(len(phase.checkpoints))
+            ),
+        )
+        for index, phase in enumerate(status.plan.phases)
+    )
+
+
+def _card(
+    status: Status,
+    attempt: int,
+    index: int,
+    phase: Phase,
+    number: int,
+    record: CheckpointRecord | None,
+    now: float,
+    speed: float,
+) -> ReportCard:
+    title = f"{duration(phase.checkpoints[number])} after the start of {phase.name}"
+    if record is None:
+        mark, when = _to_come(status, attempt, index, phase, number, now, speed)
+        return ReportCard(title, mark, when, "", (), (), True)
+    late = f", {duration(record.late_s)} late" if record.late_s >= 0.1 else ", on time"
+    criteria = tuple(card_line(f) for f in record.verdict.criteria)
+    breached = tuple(card_line(f) for f in record.verdict.breached)
+    met = sum(f.state.value == "pass" for f in record.verdict.criteria)
+    summary = f"{met} of {len(criteria)} criteria met" + (f", {len(breached)} triggers breached" if breached else "")
+    return ReportCard(
+        title, figure_mark(record.verdict.state), clock_time(record.at) + late, summary, criteria, breached, False
+    )
+
+
+def _to_come(
+    status: Status, attempt: int, index: int, phase: Phase, number: int, now: float, speed: float
+) -> tuple[Mark, str]:
+    never = Mark(PENDING.tone, "remove", "not reached")
+    if attempt != status.attempt or status.state.ended or index < status.phase:
+        return never, "the deployment ended or moved on before it"
+    if index > status.phase or status.phase_started is None:
+        return PENDING, f"{duration(phase.checkpoints[number])} into {phase.name}"
+    due = status.phase_started + phase.checkpoints[number]
+    if due <= now:
+        return Mark(PENDING.tone, "hourglass_top", "due"), f"due since {clock_time(due)}"
+    return PENDING, f"in {both_times(due - now, speed)} ({clock_time(due)})"
+
+
+def card_line(finding: Finding) -> CardLine:
+    """Return a finding in words."""
+    figure = finding.figure
+    return CardLine(
+        BREACHED if finding.then else figure_mark(finding.state),
+        figure.label,
+        "" if finding.value is None else say_figure(figure, finding.value),
+        interval(figure, finding),
+        "" if finding.baseline is None else say_figure(figure, finding.baseline),
+        say_limit(finding.limit),
+        finding.sentence,
+    )

@@ -1,0 +1,94 @@
+"""Live: what is going on, whether it is well, and what can be done about it."""
+
+import streamlit as st
+
+from core.delivery import Action
+from core.store import StoreUnavailable
+from core.web import figures, html, parts, reading
+from core.web.views import live, times
+
+theme = st.context.theme.type
+deployment = reading.shown(st.query_params.get("deployment"))
+
+parts.tell()
+
+if deployment is None:
+    parts.empty_state()
+    st.stop()
+
+first = reading.snapshot(deployment)
+parts.remember(first.status)
+
+with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
+    parts.choose_deployment()
+    paused = st.toggle(
+        "Pause",
+        key="paused",
+        help="Stops this page from drawing itself anew, so that you can read or zoom. The monitor goes on.",
+    )
+every = None if paused else "2s"
+
+
+@st.fragment(run_every=every)
+def now() -> None:
+    """Draw what changes by itself: the sentence, the pulse, the phases, the figures."""
+    try:
+        found = reading.snapshot(deployment)
+        pictures = reading.sparklines(deployment, theme)
+    except StoreUnavailable as error:
+        st.error(
+            f"The store can't be read: {error}. Rolling back from here may not work; `canary rollback` says more.",
+            icon=":material/database_off:",
+        )
+        return
+    status, speed = found.status, found.clock.speed
+    parts.follow(status)
+    pulse = live.pulse(status, found.lease, found.newest, found.clock, found.wall)
+    if paused:
+        st.html(html.banner([f"Paused: this is how it was at {times.exact_time(found.now)}"]))
+    if pulse.alarms:
+        st.html(html.alarms(pulse))
+    st.html(html.headline(live.headline(status, found.verdict, found.now, speed)))
+    st.html(html.pulse(pulse))
+    st.html(html.stepper(live.steps(status, found.checkpoints, found.now, speed)))
+    if found.drill is not None:
+        st.html(html.stopwatch(live.stopwatch(found.drill), speed == 1.0))
+    if status.phase >= 0:
+        rows = live.figure_rows(status.plan, status.phase, found.verdict)
+        st.subheader("Figures", anchor=False)
+        st.html(html.figures(rows, status.plan.candidate, status.plan.baseline, pictures))
+
+
+now()
+
+st.subheader("Actions", anchor=False)
+parts.action_grid(first.status, first.now)
+
+if first.status.phase >= 0:
+    st.subheader("Over time", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        options = [*reading.drawable(first.status.plan, first.status.phase), None]
+        figure = st.selectbox("Figure", options, format_func=live.figure_name, key="figure", width=320)
+        whole = st.segmented_control(
+            "Span", [False, True], format_func=live.span_name, default=False, required=True, key="whole"
+        )
+
+    @st.fragment(run_every=every)
+    def over_time() -> None:
+        """Draw the chart."""
+        drawing, told = reading.chart(deployment, figure, bool(whole), theme)
+        st.plotly_chart(drawing, config=figures.CONFIG, alt=told, key="over-time")
+        st.caption(live.chart_note(figure))
+
+    over_time()
+
+if reading.settings().demo_url is not None:
+    parts.faults()
+if first.status.state.ended:
+    st.subheader("Next roll-out", anchor=False)
+    parts.plan_choice()
+
+with st.bottom, st.container(horizontal=True, horizontal_alignment="right"):
+    parts.action_button(live.choices(first.status, first.now)[Action.ROLL_BACK], first.status)
+
+parts.dialog()
