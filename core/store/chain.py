@@ -69,6 +69,8 @@ def verify_log(store: Store) -> Verification:
         anchor = read_anchor(store.home)
     except AnchorDamaged as error:
         anchor, damage = None, f"{error}: it was altered. Compare it with a copy; delete it only if there is none."
+    except OSError as error:
+        anchor, damage = None, f"{FILE} can't be read ({error.strerror}): check its owner and permissions"
     with store.read() as connection:
         count = connection.scalar(select(func.count()).select_from(_EVENT)) or 0
         head = head_of(connection)

@@ -28,10 +28,15 @@ def open_engine(url: str) -> Engine:
     """
     try:
         parsed = make_url(url)
+        if parsed.get_backend_name() != "sqlite":
+            return create_engine(parsed, **_POOL)
     except ArgumentError as error:
-        raise StoreUnavailable(f"{url!r} is not a database URL. Expected for example sqlite:///canary.db") from error
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, **_POOL)
+        # The URL itself isn't repeated: there may be a password in it.
+        raise StoreUnavailable(
+            "That is not a database URL. Expected for example sqlite:////var/lib/canary.db"
+        ) from error
+    except ImportError as error:
+        raise StoreUnavailable(f"The driver for this kind of database is not installed ({error}).") from error
     if parsed.database in {None, "", ":memory:"}:
         raise StoreUnavailable(
             "A database in memory can't be shared between processes. Name a file: sqlite:///canary.db"

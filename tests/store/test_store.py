@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import closing
 from pathlib import Path
+from random import Random
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -109,6 +110,21 @@ def test_threads_and_processes_write_one_chain(store, url):
         run(process)
     result = verify_log(store)
     assert (result.ok, result.count, result.anchored, result.warning) == (True, 125, 125, "")
+
+
+def test_writers_killed_at_any_moment_leave_a_whole_chain(store, url):
+    random = Random(1)
+    for attempt in range(6):
+        writer = python(APPENDER, url, store.home, 100_000, f"writer {attempt}")
+        before = verify_log(store).count
+        while verify_log(store).count == before:  # it takes a while to start
+            time.sleep(0.01)
+        time.sleep(random.uniform(0.0, 0.1))
+        writer.kill()
+        writer.wait()
+        Store.open(url, store.home).close()
+        result = verify_log(store)
+        assert (result.ok, result.anchored, result.warning) == (True, result.count, "")
 
 
 def test_a_transaction_within_another_is_refused_at_once(store):
@@ -226,7 +242,9 @@ def test_what_the_driver_says_about_a_read_only_file_is_explained(store):
         refused()
 
 
-@pytest.mark.parametrize("url", ["nonsense", "sqlite://", "sqlite:///:memory:", "sqlite:////proc/none/canary.db"])
+@pytest.mark.parametrize(
+    "url", ["nonsense", "nonsense://here", "sqlite://", "sqlite:///:memory:", "sqlite:////proc/none/canary.db"]
+)
 def test_a_url_that_cannot_be_used_is_told(url, tmp_path):
     with pytest.raises(StoreUnavailable):
         Store.open(url, tmp_path)

@@ -261,6 +261,12 @@ def test_a_damaged_anchor_is_a_problem_and_stays_as_evidence(written, text):
     assert (written.home / FILE).read_text() == text
 
 
+def test_an_anchor_that_cannot_be_read_is_a_problem(written):
+    (written.home / FILE).unlink()
+    (written.home / FILE).mkdir()
+    assert "can't be read" in found(written)[1]
+
+
 def test_another_databases_anchor(written):
     anchor = json.loads((written.home / FILE).read_text())
     (written.home / FILE).write_text(json.dumps(anchor | {"first": "c" * 64, "count": 3, "hash": "d" * 64}))
