@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
-
 from core.delivery.plan import Figure, Limit, Phase, Plan, Trigger
 from core.delivery.series import Series
 from core.store import Sample, SampleFrame, histogram
