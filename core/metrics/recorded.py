@@ -182,7 +182,7 @@ class _Reader:
         self.header: list[str] = []
         self.rejected: list[Rejected] = []
         self.empty = 0
-        self.read = 0
+        self.accepted = 0
         self.values: set[str] = set()
         self.naive = False
 
@@ -201,6 +201,7 @@ class _Reader:
                         self.rejected.append(Rejected(lines.line_num, *bad.args))
                         continue
                     if row is not None:
+                        self.accepted += 1
                         yield row
         except csv.Error as error:
             raise RecordedError(f"{self.path}, line {lines.line_num}: not CSV: {error}") from None
@@ -208,6 +209,11 @@ class _Reader:
             raise RecordedError(f"{self.path}: not UTF-8 text: {error.reason} at byte {error.start}") from None
         except OSError as error:
             raise RecordedError(f"{self.path}: can't be read: {error.strerror or error}") from None
+
+    @property
+    def read(self) -> int:
+        """Rows that were asked for, whatever became of them."""
+        return self.accepted + self.empty + len(self.rejected)
 
     def _read_header(self, lines: Iterator[list[str]]) -> None:
         self.header = [name.strip() for name in next(lines, [])]
@@ -232,7 +238,6 @@ class _Reader:
             self.values.add(told[self.where[0]])
             if told[self.where[0]] != self.where[1]:
                 return None
-        self.read += 1
         at, naive = _time(told["ts"])
         self.naive |= naive
         figures = {name: value for name in COLUMNS if (value := _figure(name, told.get(name, ""))) is not None}
