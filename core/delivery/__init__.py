@@ -25,13 +25,14 @@ from core.delivery.records import (
     Drill,
     Incident,
     Unknown,
+    assignment_salt,
     checkpoints,
     drills,
     incidents,
     latest_verdict,
 )
-from core.delivery.series import Series
 from core.delivery.rehearse import Rehearsal, rehearse_groups
+from core.delivery.series import Series
 from core.delivery.service import Busy, Deliveries, Outcome
 from core.delivery.simulate import false_rollback_table
 from core.delivery.wire import status_to_json, verdict_from_json, verdict_to_json
@@ -69,6 +70,7 @@ __all__ = [
     "Verdict",
     "allowed",
     "apply",
+    "assignment_salt",
     "checkpoints",
     "decide",
     "describe",
@@ -79,8 +81,8 @@ __all__ = [
     "latest_verdict",
     "load_plan",
     "parse_plan",
-    "rehearse_groups",
     "quantities",
+    "rehearse_groups",
     "status_to_json",
     "verdict_from_json",
     "verdict_to_json",

@@ -1,7 +1,7 @@
 """The demo's clients: ask for learners as real clients would, time the answers, probe the workers, push what was seen.
 
-`python -m core.demo.load --data DIR --front URL --api URL ...`, the push token in CANARY_DEMO_PUSH_TOKEN. Latency and errors
-are what these clients measured themselves. Ends on SIGTERM or when its standard input is closed.
+`python -m core.demo.load --data DIR --front URL --api URL ...`, the push token in CANARY_DEMO_PUSH_TOKEN. Latency and
+errors are what these clients measured themselves. Ends on SIGTERM or when its standard input is closed.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def traffic_of(learners: NDArray[np.str_], salt: str, canary_rate: float, other_
 
 
 class Prober:
-    """Sends health probes to one worker over plain connections: at up to 120 a second a full client would cost too much."""
+    """Sends health probes to one worker over plain connections: at 40 a second or more a full client costs a lot."""
 
     def __init__(self, version: str, url: str) -> None:
         self.version = version
@@ -166,7 +166,7 @@ class Load:
         task.add_done_callback(self._running.discard)
 
     async def _ask_on_and_on(self) -> None:
-        """Send requests at random moments of a constant rate, whether or not earlier ones are answered, up to a bound."""
+        """Send requests at random moments of a constant rate, answered or not, up to a bound in flight."""
         at = time.perf_counter()
         while True:
             at = max(at + self._rng.exponential(1 / self._traffic.rate), time.perf_counter() - 1.0)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -32,21 +34,43 @@ def die_with_parent(number: int = signal.SIGTERM) -> Callable[[], None]:
 
 
 def start(
-    command: Sequence[str], log: Path, env: Mapping[str, str], pass_fds: Sequence[int] = ()
+    command: Sequence[str],
+    log: Path,
+    env: Mapping[str, str],
+    *,
+    cwd: Path,
+    talks: bool = True,
+    pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start a child in a session of its own, stdout piped to us, stderr appended to a log file."""
+    """Start a child in a session of its own, its errors appended to a log file.
+
+    Args:
+        talks: its stdout is ours to read; else that goes to the log, too.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as errors:
         return subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=subprocess.PIPE if talks else errors,
             stderr=errors,
             env=dict(env),
+            cwd=cwd,
             pass_fds=tuple(pass_fds),
             start_new_session=True,  # Ctrl-C reaches us alone, and we end the children in order
             preexec_fn=die_with_parent(),
         )
+
+
+def first_line(process: subprocess.Popen[bytes], within_s: float, stopped: Callable[[], bool]) -> bytes:
+    """Return the first line that a child says; b"" when it ended, was too slow, or we are to stop."""
+    assert process.stdout is not None
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline and not stopped():
+        readable, _, _ = select.select([process.stdout], [], [], 0.2)
+        if readable:
+            return process.stdout.readline()
+    return b""
 
 
 def end(processes: Sequence[subprocess.Popen[bytes]], patience_s: float = 5.0) -> None:

@@ -1,4 +1,4 @@
-"""Pushes what a client measured to the public HTTP API: in batches, with a bounded buffer, each batch once however often it is sent."""
+"""Pushes what a client measured to the public HTTP API: in batches, with a bounded buffer, each counted once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_BATCHES = 200  # at 0.75 s a batch, two and a half minutes without the API
 
 
 class Pusher:
-    """Sends batches of records in order; keeps those that can't be sent yet, and drops the oldest when there are too many."""
+    """Sends batches in order; keeps those that can't be sent yet, and drops the oldest when there are too many."""
 
     def __init__(self, http: httpx.AsyncClient, url: str, token: str, flag: str) -> None:
         self.dropped = 0
