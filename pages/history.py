@@ -27,8 +27,15 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
         "Actor", reading.actors(), index=None, key="actor", bind="query-params", placeholder="everybody", width=200
     )
     deployment = st.selectbox(
-        "Deployment", list(known), index=None, format_func=known.__getitem__, key="deployment", bind="query-params", placeholder="all", width=280
-    )  # fmt: skip
+        "Deployment",
+        list(known),
+        index=None,
+        format_func=known.__getitem__,
+        key="deployment",
+        bind="query-params",
+        placeholder="all",
+        width=280,
+    )
 
 found = reading.log(deployment, tuple(kinds), actor, text)
 pages = history.pages_of(len(found))

@@ -5,7 +5,7 @@ import streamlit as st
 from core.delivery import Action
 from core.store import StoreUnavailable
 from core.web import figures, html, parts, reading
-from core.web.views import live, times
+from core.web.views import choices, live, pulse, rows, times
 
 theme = st.context.theme.type
 deployment = reading.shown(st.query_params.get("deployment"))
@@ -43,20 +43,20 @@ def now() -> None:
         return
     status, speed = found.status, found.clock.speed
     parts.follow(status)
-    pulse = live.pulse(status, found.lease, found.newest, found.clock, found.wall)
+    beat = pulse.pulse(status, found.lease, found.newest, found.clock, found.wall)
     if paused:
         st.html(html.banner([f"Paused: this is how it was at {times.exact_time(found.now)}"]))
-    if pulse.alarms:
-        st.html(html.alarms(pulse))
+    if beat.alarms:
+        st.html(html.alarms(beat))
     st.html(html.headline(live.headline(status, found.verdict, found.now, speed)))
-    st.html(html.pulse(pulse))
+    st.html(html.pulse(beat))
     st.html(html.stepper(live.steps(status, found.checkpoints, found.now, speed)))
     if found.drill is not None:
-        st.html(html.stopwatch(live.stopwatch(found.drill), speed == 1.0))
+        st.html(html.stopwatch(choices.stopwatch(found.drill), real_time=speed == 1.0))
     if status.phase >= 0:
-        rows = live.figure_rows(status.plan, status.phase, found.verdict)
         st.subheader("Figures", anchor=False)
-        st.html(html.figures(rows, status.plan.candidate, status.plan.baseline, pictures))
+        table = rows.figure_rows(status.plan, status.phase, found.verdict)
+        st.html(html.figures(table, status.plan.candidate, status.plan.baseline, pictures))
 
 
 now()
@@ -68,9 +68,9 @@ if first.status.phase >= 0:
     st.subheader("Over time", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         options = [*reading.drawable(first.status.plan, first.status.phase), None]
-        figure = st.selectbox("Figure", options, format_func=live.figure_name, key="figure", width=320)
+        figure = st.selectbox("Figure", options, format_func=rows.figure_name, key="figure", width=320)
         whole = st.segmented_control(
-            "Span", [False, True], format_func=live.span_name, default=False, required=True, key="whole"
+            "Span", [False, True], format_func=rows.span_name, default=False, required=True, key="whole"
         )
 
     @st.fragment(run_every=every)
@@ -78,7 +78,7 @@ if first.status.phase >= 0:
         """Draw the chart."""
         drawing, told = reading.chart(deployment, figure, bool(whole), theme)
         st.plotly_chart(drawing, config=figures.CONFIG, alt=told, key="over-time")
-        st.caption(live.chart_note(figure))
+        st.caption(rows.chart_note(figure))
 
     over_time()
 
@@ -89,6 +89,6 @@ if first.status.state.ended:
     parts.plan_choice()
 
 with st.bottom, st.container(horizontal=True, horizontal_alignment="right"):
-    parts.action_button(live.choices(first.status, first.now)[Action.ROLL_BACK], first.status)
+    parts.action_button(choices.choices(first.status, first.now)[Action.ROLL_BACK], first.status)
 
 parts.dialog()

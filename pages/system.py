@@ -30,7 +30,7 @@ if drills:
         st.plotly_chart(drawing, config=figures.CONFIG, alt=told, key="drills")
     st.html(html.drills(system.drill_rows(drills)))
 else:
-    st.html(html.nothing("Nothing has been rolled back yet. Practise it: `canary drill rollback` measures one."))
+    st.html(html.nothing("Nothing has been rolled back yet. Each rollback is measured and listed here."))
 
 with st.grid(2, min_column_width=320, gap="medium"):
     parts.facts("Settings", system.setting_facts(reading.settings()))

@@ -1,4 +1,4 @@
-"""What buttons do. No `st.*` in here: Streamlit interrupts a script at its next `st` call, and a rollback must not be."""
+"""What buttons do. No `st.*` here: Streamlit interrupts scripts at their next `st` call, and a rollback must not be."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _BY_HAND = {
     Action.ABORT: "aborted by hand",
     Action.ROLL_BACK: "rolled back by hand",
 }
-# What takes learners off the candidate must work on a page that is behind the times; what puts more of them on it must not.
+# What takes learners off the candidate must work on a page that is behind the times; what adds any must not.
 _ALWAYS = frozenset({Action.ROLL_BACK, Action.ABORT, Action.HOLD})
 
 
@@ -78,7 +78,7 @@ def act(
         deliveries: of the installation.
         deployment: id of the deployment.
         action: what to do. reason: why; "" is recorded as "by hand".
-        revision: of the deployment as the person saw it; an action that gives the candidate more is refused if it has moved on.
+        revision: of the deployment as the person saw it; what adds learners is refused if it has moved on.
         extend_s: of a resume: plan seconds to lengthen the phase by.
         actor: who, for the event log.
     """

@@ -1,7 +1,7 @@
 """Data -> Plotly figure, pure: the chart of a figure over time, and the history of rollbacks.
 
-Figures are plain dictionaries in Plotly's form: a chart on a page that is drawn anew every two seconds must not cost the
-checks of the graph-object classes. No scattergl: it needs 'unsafe-eval' in a content security policy.
+Figures are plain dictionaries in Plotly's form, which cost little to copy for each viewer. No scattergl:
+it needs 'unsafe-eval' in a content security policy.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def over_time(
         figure: what is drawn; None for requests per plan second.
         candidate, baseline: (name, curve) of each version, in the figure's unit.
         colours: of the present appearance.
-        limits, marks, judged: drawn over it: limits as lines, events as marked moments, checkpoints as dots with intervals.
+        limits, marks, judged: limits as lines, events as marked moments, checkpoints as dots with intervals.
         span: plan times of the left and right edge; None: as the curves need.
     """
     rate = figure is not None and figure.unit == "%"
@@ -148,7 +148,7 @@ def over_time(
 
 
 def _range(drawn: Sequence[float], limits: Sequence[float], figure: Figure | None) -> list[float]:
-    """Choose the vertical range: all that is drawn and the limits near enough to matter, from 0 where 0 means something."""
+    """Choose the vertical range: all that is drawn and every limit, from 0 where 0 means something."""
     values = [*drawn, *limits] or [0.0, 1.0]
     low, high = min(values), max(values)
     if figure is Figure.AVAILABILITY:
@@ -331,18 +331,22 @@ def sparkline(
 
 
 def told(
-    figure: Figure | None, candidate: tuple[str, Curve], baseline: tuple[str, Curve], limits: Sequence[LimitLine] = ()
+    figure: Figure | None,
+    candidate: tuple[str, Curve],
+    baseline: tuple[str, Curve],
+    limits: Sequence[LimitLine] = (),
 ) -> str:
     """Say what a chart over time shows, for those who can't see it."""
+
+    def say(value: float) -> str:
+        return f"{value:.3g} requests per second" if figure is None else say_figure(figure, value)
+
     parts = []
     for name, curve in (candidate, baseline):
-        finite = curve.value[np.isfinite(curve.value)]
-        if finite.size == 0:
-            parts.append(f"{name}: too little data")
+        seen = curve.value[np.isfinite(curve.value)].tolist()
+        if seen:
+            parts.append(f"{name}: {say(seen[-1])} now, between {say(min(seen))} and {say(max(seen))}")
         else:
-            say = (lambda v: f"{v:.3g} requests per second") if figure is None else (lambda v: say_figure(figure, v))
-            parts.append(
-                f"{name}: {say(float(finite[-1]))} now, between {say(float(finite.min()))} and {say(float(finite.max()))}"
-            )
+            parts.append(f"{name}: too little data")
     what = "Traffic" if figure is None else figure.label.capitalize()
-    return f"{what} over time. " + "; ".join(parts) + "." + "".join(f" Limit, {limit.label}." for limit in limits)
+    return f"{what} over time. {'; '.join(parts)}." + "".join(f" Limit, {limit.label}." for limit in limits)

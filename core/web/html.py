@@ -1,274 +1,340 @@
-"""Views -> HTML for `st.html`, where Streamlit has no element of that shape. Every text is escaped here, nowhere else.
+"""Views -> HTML for `st.html`, where Streamlit has no element of that shape.
 
-Colours and shapes are in style.css; icons are ligatures of the icon font that Streamlit ships, hidden from screen readers.
+Colours and shapes are in style.css. Icons are ligatures of the icon font that Streamlit ships, for the eye only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from functools import cache
 from pathlib import Path
 
 from core.delivery import Figure
 from core.store import Verification
+from core.web.markup import NOTHING, Html, el, join
 from core.web.palette import Palette
 from core.web.views.checkpoints import CardLine, ReportCard
+from core.web.views.choices import Stopwatch
 from core.web.views.history import EventRow
-from core.web.views.live import FigureRow, Headline, Pulse, Step, Stopwatch
-from core.web.views.marks import Mark, Tone
+from core.web.views.live import Headline, Step, Tick
+from core.web.views.marks import PENDING, Mark, Tone
 from core.web.views.plans import PlanView
+from core.web.views.pulse import Pulse
+from core.web.views.rows import FigureRow
 from core.web.views.system import DrillRow
 
-STYLE = Path(__file__).with_name("style.css")
+_STYLE = Path(__file__).with_name("style.css")
+_COLOURS = ("baseline", "candidate", "good", "watch", "bad", "muted", "line", "ground")
+_DASH = el("span", "–", cls="cc-none")
 
 
-def style(colours: Palette) -> str:
+@cache
+def style(colours: Palette) -> Html:
     """Return the style sheet with the colours of the present appearance."""
-    names = ("baseline", "candidate", "good", "watch", "bad", "muted", "line", "ground")
-    variables = "".join(f"--cc-{name}:{getattr(colours, name)};" for name in names)
-    return f"<style>:root{{{variables}}}{STYLE.read_text()}</style>"
+    variables = "".join(f"--cc-{name}:{getattr(colours, name)};" for name in _COLOURS)
+    return Html(f"<style>:root{{{variables}}}{_STYLE.read_text()}</style>")
 
 
-def icon(name: str) -> str:
+def icon(name: str) -> Html:
     """Return an icon that is only for the eye."""
-    return f'<span class="cc-icon" aria-hidden="true">{escape(name)}</span>'
+    return el("span", name, cls="cc-icon", aria_hidden="true")
 
 
-def badge(mark: Mark) -> str:
+def badge(mark: Mark) -> Html:
     """Return a state as icon and word."""
-    return f'<span class="cc-badge cc-{mark.tone}">{icon(mark.icon)}{escape(mark.word)}</span>'
+    return el("span", icon(mark.icon), mark.word, cls=f"cc-badge cc-{mark.tone}")
 
 
-def headline(view: Headline) -> str:
-    """Return the sentence that says what is going on."""
-    return (
-        f'<section class="cc-headline cc-edge-{view.mark.tone}" aria-live="polite">{badge(view.mark)}'
-        f"<h1>{escape(view.title)}</h1><p>{escape(view.detail)}</p></section>"
-    )
+def title(text: str, note: str) -> Html:
+    """Return a page's heading and what the page is for."""
+    return el("header", el("h1", text), el("p", note), cls="cc-title")
 
 
-def alarms(view: Pulse) -> str:
-    """Return what has to be louder than all else."""
-    return "".join(
-        f'<div class="cc-alarm" role="alert">{icon("emergency_home")}<p>{escape(text)}</p></div>'
-        for text in view.alarms
-    )
+def nothing(text: str) -> Html:
+    """Return what is said where there is nothing to show yet."""
+    return el("p", text, cls="cc-nothing")
 
 
-def pulse(view: Pulse) -> str:
-    """Return how fresh the data is and how the monitor does, as one quiet line."""
-    parts = [("sensors", "Data", view.data), ("favorite", "Monitor", view.monitor)]
-    if view.clock:
-        parts.append(("speed", "Plan", view.clock))
-    items = "".join(f"<li>{icon(name)}<b>{label}</b> {escape(text)}</li>" for name, label, text in parts)
-    return f'<ul class="cc-pulse">{items}</ul>'
-
-
-def stepper(view: Sequence[Step]) -> str:
-    """Return the phases in order, the present one with its progress and checkpoints."""
-    return f'<ol class="cc-steps">{"".join(_step(step) for step in view)}</ol>'
-
-
-def _step(step: Step) -> str:
-    ticks = "".join(
-        f'<i class="cc-tick cc-{t.mark.tone}" style="left:{100 * t.place:.2f}%" title="{escape(t.label)}"></i>'
-        for t in step.ticks
-    )
-    current = ' aria-current="step"' if step.now else ""
-    said = f"{step.name}: {100 * step.progress:.0f} % of its time"
-    bar = (
-        f'<div class="cc-bar" role="progressbar" aria-label="{escape(said)}" aria-valuemin="0" aria-valuemax="100" '
-        f'aria-valuenow="{100 * step.progress:.0f}"><span style="width:{100 * step.progress:.2f}%"></span>{ticks}</div>'
-    )
-    lines = "".join(f"<p>{escape(line)}</p>" for line in step.lines)
-    return (
-        f'<li class="cc-step{" cc-now" if step.now else ""} cc-{step.mark.tone}"{current}><div class="cc-step-head"><b>{escape(step.name)}</b>'
-        f'<span class="cc-share">{escape(step.share)}</span>{badge(step.mark)}</div>{bar}{lines}</li>'
-    )
-
-
-def figures(rows: Iterable[FigureRow], candidate: str, baseline: str, pictures: Mapping[Figure, str]) -> str:
-    """Return the table with a row a figure; `pictures` are sparklines as data URIs."""
-    head = "".join(
-        f'<th scope="col"{extra}>{text}</th>'
-        for text, extra in (
-            ("State", ""),
-            ("Figure", ""),
-            (f'<i class="cc-key cc-key-candidate"></i>{escape(candidate)}', ""),
-            (f'<i class="cc-key cc-key-baseline"></i>{escape(baseline)}', ""),
-            ("Limits", ""),
-            ("Trend", ""),
-        )
-    )
-    body = "".join(_figure(row, candidate, baseline, pictures.get(row.figure, "")) for row in rows)
-    return f'<table class="cc-figures"><caption class="cc-hidden">Figures of both versions and their limits</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-
-
-def _figure(row: FigureRow, candidate: str, baseline: str, picture: str) -> str:
-    interval = f"<small>{escape(row.interval)}</small>" if row.interval else ""
-    limits = "".join(f"<span>{escape(text)}</span>" for text in row.limits)
-    image = (
-        f'<img src="{picture}" alt="{escape(row.label)} of {escape(candidate)} and {escape(baseline)} so far">'
-        if picture
-        else '<span class="cc-none">–</span>'
-    )
-    sentence = f"<small>{escape(row.sentence)}</small>" if row.sentence else ""
-    none = '<span class="cc-none">–</span>'
-    return (
-        f'<tr class="cc-row-{row.mark.tone}"><td class="cc-c-state">{badge(row.mark)}</td><th scope="row" class="cc-c-name">{escape(row.label)}{sentence}</th>'
-        f'<td class="cc-c-value" data-label="{escape(candidate)}"><b>{escape(row.value) or none}</b>{interval}</td>'
-        f'<td class="cc-c-base" data-label="{escape(baseline)}">{escape(row.baseline) or none}</td>'
-        f'<td class="cc-c-limit" data-label="limits">{limits or none}</td><td class="cc-c-trend">{image}</td></tr>'
-    )
-
-
-def stopwatch(view: Stopwatch, real_time: bool) -> str:
-    """Return how long a rollback took. `real_time`: plan and wall time are the same, so one is told."""
-    rows = "".join(
-        f"<div><dt>{escape(label)}</dt><dd><b>{escape(plan)}</b>{'' if real_time or plan == wall else f' of plan time, {escape(wall)} really'}</dd></div>"
-        for label, plan, wall in view.steps
-    )
-    note = f"<p>{escape(view.note)}</p>" if view.note else ""
-    return f'<section class="cc-stopwatch"><h3>{icon("timer")}Measured rollback</h3><dl>{rows}</dl>{note}<p class="cc-muted">{escape(view.who)}</p></section>'
-
-
-def card(view: ReportCard) -> str:
-    """Return one checkpoint's report card."""
-    head = (
-        f'<header><h4>{escape(view.title)}</h4>{badge(view.mark)}</header><p class="cc-muted">{escape(view.when)}</p>'
-    )
-    if view.pending:
-        return f'<article class="cc-card cc-pending">{head}</article>'
-    lines = "".join(_line(line) for line in view.criteria)
-    breached = f"<h5>Triggers breached</h5>{''.join(_line(line) for line in view.breached)}" if view.breached else ""
-    return f'<article class="cc-card cc-edge-{view.mark.tone}">{head}<p>{escape(view.summary)}</p><div class="cc-lines">{lines}</div>{breached}</article>'
-
-
-def _line(line: CardLine) -> str:
-    interval = f" <small>({escape(line.interval)})</small>" if line.interval else ""
-    base = f'<small class="cc-muted">baseline {escape(line.baseline)}</small>' if line.baseline else ""
-    return (
-        f'<div class="cc-line" title="{escape(line.sentence)}">{badge(line.mark)}<span class="cc-line-name">{escape(line.label)}</span>'
-        f'<span class="cc-line-value"><b>{escape(line.value) or "–"}</b>{interval} {base}</span><span class="cc-line-limit">{escape(line.limit)}</span></div>'
-    )
-
-
-def events(rows: Iterable[EventRow], *, several: bool) -> str:
-    """Return events as a list. `several`: say which deployment each belongs to."""
-    return f'<ol class="cc-events">{"".join(_event(row, several) for row in rows)}</ol>'
-
-
-def _event(row: EventRow, several: bool) -> str:
-    facts = "".join(f"<span><b>{escape(name)}</b> {escape(value)}</span>" for name, value in row.facts)
-    wall = f"<span>recorded {escape(row.wall)}</span>" if row.wall else ""
-    where = f"<span>{escape(row.deployment)}</span>" if several and row.deployment else ""
-    return (
-        f'<li><div class="cc-event-when"><time>{escape(row.at)}</time><span class="cc-muted">no. {row.seq:,}</span></div><div class="cc-event-what">{badge(row.mark)}'
-        f'<p>{escape(row.reason)}</p><div class="cc-facts"><span>by {escape(row.actor)}</span>{where}{facts}{wall}</div></div></li>'
-    )
-
-
-def pairs(facts: Iterable[tuple[str, str]]) -> str:
-    """Return names and values, one below the other."""
-    items = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
-    return f'<dl class="cc-pairs">{items}</dl>'
-
-
-def banner(texts: Sequence[str]) -> str:
+def banner(texts: Sequence[str]) -> Html:
     """Return what has to be known about where the figures come from; nothing where there is nothing to say."""
     if not texts:
-        return ""
-    return f'<aside class="cc-banner" aria-label="where the figures come from">{icon("science")}<p>{" · ".join(escape(text) for text in texts)}</p></aside>'
+        return NOTHING
+    return el("aside", icon("science"), el("p", " · ".join(texts)), cls="cc-banner", aria_label="about these figures")
 
 
-def welcome(demo: bool) -> str:
+def alarm(text: str, name: str = "emergency_home") -> Html:
+    """Return what has to be louder than all else."""
+    return el("div", icon(name), el("p", text), cls="cc-alarm", role="alert")
+
+
+def alarms(view: Pulse) -> Html:
+    """Return every alarm of the pulse."""
+    return join(alarm(text) for text in view.alarms)
+
+
+# --- Live ------------------------------------------------------------------------------------------------------------
+
+
+def headline(view: Headline) -> Html:
+    """Return the sentence that says what is going on."""
+    return el(
+        "section",
+        badge(view.mark),
+        el("h1", view.title),
+        el("p", view.detail),
+        cls=f"cc-headline cc-edge-{view.mark.tone}",
+        aria_live="polite",
+    )
+
+
+def pulse(view: Pulse) -> Html:
+    """Return how fresh the data is and how the monitor does, as one quiet line."""
+    parts = [("sensors", "Data", view.data), ("favorite", "Monitor", view.monitor), ("speed", "Plan", view.clock)]
+    items = join(el("li", icon(name), el("b", label), f" {text}") for name, label, text in parts if text)
+    return el("ul", items, cls="cc-pulse")
+
+
+def stepper(view: Sequence[Step]) -> Html:
+    """Return the phases in order, the present one with its progress and checkpoints."""
+    return el("ol", *map(_step, view), cls="cc-steps")
+
+
+def _step(step: Step) -> Html:
+    per_cent = f"{100 * step.progress:.0f}"
+    bar = el(
+        "div",
+        el("span", style=f"width:{100 * step.progress:.2f}%"),
+        *map(_tick, step.ticks),
+        cls="cc-bar",
+        role="progressbar",
+        aria_label=f"{step.name}: {per_cent} % of its time",
+        aria_valuemin=0,
+        aria_valuemax=100,
+        aria_valuenow=per_cent,
+    )
+    head = el("div", el("b", step.name), el("span", step.share, cls="cc-share"), badge(step.mark), cls="cc-step-head")
+    return el(
+        "li",
+        head,
+        bar,
+        *(el("p", line) for line in step.lines),
+        cls=f"cc-step{' cc-now' if step.now else ''} cc-{step.mark.tone}",
+        aria_current="step" if step.now else None,
+    )
+
+
+def _tick(tick: Tick) -> Html:
+    kind = "pending" if tick.mark is PENDING else str(tick.mark.tone)
+    return el("i", cls=f"cc-tick cc-{kind}", style=f"left:{100 * tick.place:.2f}%", title=tick.label)
+
+
+def figures(rows: Iterable[FigureRow], candidate: str, baseline: str, pictures: Mapping[Figure, str]) -> Html:
+    """Return the table with a row a figure; `pictures` are sparklines as data URIs."""
+    heads = (
+        "State",
+        "Figure",
+        join([el("i", cls="cc-key cc-key-candidate"), candidate]),
+        join([el("i", cls="cc-key cc-key-baseline"), baseline]),
+        "Limits",
+        "Trend",
+    )
+    return el(
+        "table",
+        el("caption", "Figures of both versions and their limits", cls="cc-hidden"),
+        el("thead", el("tr", *(el("th", head, scope="col") for head in heads))),
+        el("tbody", *(_figure(row, candidate, baseline, pictures.get(row.figure, "")) for row in rows)),
+        cls="cc-figures",
+    )
+
+
+def _figure(row: FigureRow, candidate: str, baseline: str, picture: str) -> Html:
+    said = f"{row.label} of {candidate} and {baseline} so far"
+    return el(
+        "tr",
+        el("td", badge(row.mark), cls="cc-c-state"),
+        el("th", row.label, _small(row.sentence), cls="cc-c-name", scope="row"),
+        el("td", el("b", row.value or _DASH), _small(row.interval), cls="cc-c-value", data_label=candidate),
+        el("td", row.baseline or _DASH, cls="cc-c-base", data_label=baseline),
+        el("td", *([el("span", text) for text in row.limits] or [_DASH]), cls="cc-c-limit", data_label="limits"),
+        el("td", el("img", src=picture, alt=said) if picture else _DASH, cls="cc-c-trend"),
+        cls=f"cc-row-{row.mark.tone}",
+    )
+
+
+def _small(text: str) -> Html | None:
+    return el("small", text) if text else None
+
+
+def stopwatch(view: Stopwatch, *, real_time: bool) -> Html:
+    """Return how long a rollback took. `real_time`: plan and wall time are the same, so one is told."""
+
+    def measured(label: str, plan: str, wall: str) -> Html:
+        both = "" if real_time or plan == wall else f" of plan time, {wall} really"
+        return el("div", el("dt", label), el("dd", el("b", plan), both))
+
+    return el(
+        "section",
+        el("h2", icon("timer"), "Measured rollback"),
+        el("dl", *(measured(*step) for step in view.steps)),
+        el("p", view.note) if view.note else None,
+        el("p", view.who, cls="cc-muted"),
+        cls="cc-stopwatch",
+    )
+
+
+# --- Plans -----------------------------------------------------------------------------------------------------------
+
+
+def welcome(*, demo: bool) -> Html:
     """Return what is said before the first deployment."""
-    how = (
-        "The demo's service is running: real requests for made-up learners, answered by the original analyzer. Start its canary and 1 % of the learners "
-        "get the fast one, watched sample by sample; then break it, and see it rolled back."
-        if demo
-        else "To see one on real traffic, run <code>canary demo</code>. To roll out your own, point your service's flag at this server, push its figures, "
-        "and deploy a plan here or with <code>canary deploy PLAN.yaml</code>."
-    )
-    return f'<section class="cc-headline cc-edge-calm"><h1>Nothing has been rolled out yet</h1><p>{how}</p></section>'
+    if demo:
+        how = el(
+            "p",
+            "The demo's service is running: real requests for its learners, all answered by the original analyzer. "
+            "Start its canary, and 1 % of the learners get the fast one, watched sample by sample. Then break it, "
+            "and see it rolled back.",
+        )
+    else:
+        how = join(
+            [
+                el("p", "To see one on real traffic, run ", el("code", "canary demo"), "."),
+                el(
+                    "p",
+                    "To roll out your own: ask this server's flag for each learner, push your service's figures, and "
+                    "deploy a plan here or with ",
+                    el("code", "canary deploy PLAN.yaml"),
+                    ".",
+                ),
+            ]
+        )
+    return el("section", el("h1", "Nothing has been rolled out yet"), how, cls="cc-headline cc-edge-calm")
 
 
-def problems(found: Iterable[tuple[str, str, str, str]]) -> str:
+def problems(found: Iterable[tuple[str, str, str, str]]) -> Html:
     """Return what is wrong with a plan, a row each: line, field, what was found, what was expected."""
-    rows = "".join(
-        f"<tr><td>{escape(line) or '–'}</td><td><code>{escape(field) or '–'}</code></td><td>{escape(value) or 'nothing'}</td><td>{escape(expected)}</td></tr>"
+    rows = [
+        (line or _DASH, el("code", field) if field else _DASH, value or "nothing", expected)
         for line, field, value, expected in found
-    )
-    return f'<div class="cc-scroll"><table class="cc-table"><thead><tr><th>Line</th><th>Field</th><th>Found</th><th>Expected</th></tr></thead><tbody>{rows}</tbody></table></div>'
+    ]
+    return _table(("Line", "Field", "Found", "Expected"), rows)
 
 
-def plan(view: PlanView) -> str:
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> Html:
+    head = el("thead", el("tr", *(el("th", text, scope="col") for text in heads)))
+    body = el("tbody", *(el("tr", *(el("td", cell) for cell in row)) for row in rows))
+    return el("div", el("table", head, body, cls="cc-table"), cls="cc-scroll", tabindex=0, role="region")
+
+
+def plan(view: PlanView) -> Html:
     """Return a plan in words."""
-    parts = "".join(
-        f"<section><h4>{escape(part.title)}</h4>{''.join(f'<p>{escape(s)}</p>' for s in part.sentences)}{_points(part.points)}</section>"
+    parts = (
+        el("section", el("h3", part.title), *(el("p", text) for text in part.sentences), _points(part.points))
         for part in view.parts
     )
-    warnings = (
-        f'<section class="cc-edge-watch cc-warn"><h4>{icon("warning")}What to know</h4>{_points(view.warnings)}</section>'
-        if view.warnings
-        else ""
+    heed = el("section", el("h3", icon("warning"), "What to know"), _points(view.warnings), cls="cc-edge-watch cc-warn")
+    return el(
+        "article",
+        *(el("p", text) for text in view.headline),
+        heed if view.warnings else None,
+        el("div", *parts, cls="cc-plan-parts"),
+        cls="cc-plan",
     )
-    return f'<article class="cc-plan">{"".join(f"<p>{escape(s)}</p>" for s in view.headline)}{warnings}<div class="cc-plan-parts">{parts}</div></article>'
 
 
-def _points(sentences: Sequence[str]) -> str:
-    return f"<ul>{''.join(f'<li>{escape(s)}</li>' for s in sentences)}</ul>" if sentences else ""
+def _points(sentences: Sequence[str]) -> Html | None:
+    return el("ul", *(el("li", text) for text in sentences)) if sentences else None
 
 
-def title(text: str, note: str) -> str:
-    """Return a page's heading and what the page is for."""
-    return f'<header class="cc-title"><h1>{escape(text)}</h1><p>{escape(note)}</p></header>'
+# --- Checkpoints -----------------------------------------------------------------------------------------------------
 
 
-def nothing(text: str) -> str:
-    """Return what is said where there is nothing to show yet."""
-    return f'<p class="cc-nothing">{escape(text)}</p>'
+def cards(views: Sequence[ReportCard]) -> Html:
+    """Return report cards one below the other, and those to come as small tiles after them."""
+    judged = [_card(view) for view in views if not view.pending]
+    tiles = [_tile(view) for view in views if view.pending]
+    return el("div", *judged, el("div", *tiles, cls="cc-tiles") if tiles else None, cls="cc-cards")
 
 
-def cards(views: Iterable[ReportCard]) -> str:
-    """Return report cards, one below the other."""
-    return f'<div class="cc-cards">{"".join(card(view) for view in views)}</div>'
+def _card(view: ReportCard) -> Html:
+    breached = [el("h4", "Triggers breached"), *map(_line, view.breached)] if view.breached else []
+    return el(
+        "article",
+        el("header", el("h3", view.title), badge(view.mark)),
+        el("p", view.when, cls="cc-muted"),
+        el("p", view.summary),
+        *map(_line, view.criteria),
+        *breached,
+        cls=f"cc-card cc-edge-{view.mark.tone}",
+    )
 
 
-def seal(found: Verification) -> str:
+def _tile(view: ReportCard) -> Html:
+    return el("div", el("b", view.title), badge(view.mark), _small(view.when), cls="cc-tile")
+
+
+def _line(line: CardLine) -> Html:
+    interval = el("small", f" ({line.interval})") if line.interval else None
+    baseline = el("small", f" baseline {line.baseline}", cls="cc-muted") if line.baseline else None
+    return el(
+        "div",
+        badge(line.mark),
+        el("span", line.label, cls="cc-line-name"),
+        el("span", el("b", line.value or _DASH), interval, baseline, cls="cc-line-value"),
+        el("span", line.limit, cls="cc-line-limit"),
+        cls="cc-line",
+        title=line.sentence,
+    )
+
+
+# --- History and system ----------------------------------------------------------------------------------------------
+
+
+def seal(found: Verification) -> Html:
     """Return whether the event log is whole."""
-    if found.ok:
-        anchored = (
-            ""
-            if found.anchored is None
-            else f", {found.anchored:,} of them vouched for by the anchor outside the database"
-        )
-        said = f"{found.count:,} events, an unbroken chain{anchored}."
-        mark = (
-            Mark(Tone.WATCH, "help", "verified, with a warning")
-            if found.warning
-            else Mark(Tone.GOOD, "verified", "verified")
-        )
-        return f'<div class="cc-seal cc-edge-{mark.tone}">{badge(mark)}<p>{escape(" ".join([said, found.warning]).strip())}</p></div>'
-    where = "" if found.seq is None else f" First at event {found.seq:,}."
-    return f'<div class="cc-alarm" role="alert">{icon("gpp_bad")}<p>The event log has been tampered with: {escape(found.problem)}{where}</p></div>'
-
-
-def drills(rows: Iterable[DrillRow]) -> str:
-    """Return the rollbacks as a table."""
-    body = "".join(
-        f'<tr><td>{escape(r.at)}</td><td>{escape(r.who)}</td><td class="cc-num">{escape(r.switched)}</td><td class="cc-num"><b>{escape(r.verified)}</b>'
-        f"{f'<small>{escape(r.verified_wall)} really</small>' if r.verified_wall and r.verified_wall != r.verified else ''}</td>"
-        f"<td>{escape(r.reason)}<small>{escape(r.deployment)}</small></td></tr>"
-        for r in rows
+    if not found.ok:
+        where = "" if found.seq is None else f" First at event {found.seq:,}."
+        return alarm(f"The event log has been tampered with: {found.problem}{where}", "gpp_bad")
+    anchored = "" if found.anchored is None else f", {found.anchored:,} of them vouched for by the anchor outside it"
+    said = f"{found.count:,} events in the database, an unbroken chain{anchored}. {found.warning}".strip()
+    mark = (
+        Mark(Tone.WATCH, "help", "whole, as far as known") if found.warning else Mark(Tone.GOOD, "verified", "verified")
     )
-    head = "".join(
-        f"<th scope='col'>{text}</th>"
-        for text in ("When (plan time)", "Decided by", "Switched after", "Verified after", "Why")
-    )
-    return f'<div class="cc-scroll"><table class="cc-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return el("div", badge(mark), el("p", said), cls=f"cc-seal cc-edge-{mark.tone}")
 
 
-def facts(heading: str, found: Iterable[tuple[str, str]], mark: Mark | None) -> str:
+def events(rows: Iterable[EventRow], *, several: bool) -> Html:
+    """Return events as a list. `several`: say which deployment each belongs to."""
+    return el("ol", *(_event(row, several) for row in rows), cls="cc-events")
+
+
+def _event(row: EventRow, several: bool) -> Html:
+    facts = [el("span", f"by {row.actor}")]
+    facts += [el("span", row.deployment)] if several and row.deployment else []
+    facts += [el("span", el("b", name), f" {value}") for name, value in row.facts]
+    facts += [el("span", f"recorded {row.wall}")] if row.wall else []
+    when = el("div", el("time", row.at), el("span", f"no. {row.seq:,}", cls="cc-muted"), cls="cc-event-when")
+    said = el("p", row.reason) if row.reason else None
+    what = el("div", badge(row.mark), said, el("div", *facts, cls="cc-facts"), cls="cc-event-what")
+    return el("li", when, what)
+
+
+def pairs(found: Iterable[tuple[str, str]]) -> Html:
+    """Return names and values, one below the other."""
+    return el("dl", *(el("div", el("dt", name), el("dd", value)) for name, value in found), cls="cc-pairs")
+
+
+def facts(heading: str, found: Iterable[tuple[str, str]], mark: Mark | None) -> Html:
     """Return a titled list of names and values."""
-    return f'<div class="cc-facts-head"><h3>{escape(heading)}</h3>{badge(mark) if mark else ""}</div>{pairs(found)}'
+    head = el("div", el("h3", heading), badge(mark) if mark else None, cls="cc-facts-head")
+    return join([head, pairs(found)])
+
+
+def drills(rows: Iterable[DrillRow]) -> Html:
+    """Return the rollbacks as a table."""
+
+    def cells(row: DrillRow) -> tuple[str, ...]:
+        really = f"{row.verified_wall} really" if row.verified_wall != row.verified else ""
+        verified = join([el("b", row.verified), _small(really if row.verified_wall else "")])
+        return row.at, row.who, row.switched, verified, join([row.reason, _small(row.deployment)])
+
+    return _table(("When (plan time)", "Decided by", "Switched after", "Verified after", "Why"), map(cells, rows))

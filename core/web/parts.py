@@ -1,4 +1,4 @@
-"""Pieces of pages that have widgets: actions with their dialog, choosing a plan, the demo's faults. What clicks do is in actions.py."""
+"""Pieces of pages that have widgets: actions and their dialog, choosing a plan, the demo's faults."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from core.delivery import Action, Plan, Status
 from core.store import Event
 from core.web import actions, html, reading
 from core.web.actions import Told
-from core.web.views import history, live, plans
-from core.web.views.live import ActionChoice
+from core.web.views import choices, history, plans
+from core.web.views.choices import ActionChoice
 from core.web.views.marks import Mark, Tone
 
 ROLL_BACK_KEY = "Ctrl+Backspace"
@@ -93,12 +93,12 @@ def action_button(choice: ActionChoice, status: Status, *, stretch: bool = False
 
 def action_grid(status: Status, now: float) -> None:
     """Draw every action but the rollback, each with what it does or why it can't be done now."""
-    choices = live.choices(status, now)
+    offered = choices.choices(status, now)
     with st.grid(3, min_column_width=240, gap="medium"):
         for action in _GRID:
             with st.container(gap="xsmall", key=f"action-{action}"):
-                action_button(choices[action], status, stretch=True)
-                st.caption(f"Not now: {choices[action].refusal}." if choices[action].refusal else choices[action].does)
+                action_button(offered[action], status, stretch=True)
+                st.caption(f"Not now: {offered[action].refusal}." if offered[action].refusal else offered[action].does)
 
 
 def _ask(deployment: str, action: Action) -> None:
@@ -148,9 +148,9 @@ def _dialog_body(deployment: str, action: Action) -> None:
     st.html(
         html.pairs(
             [
-                ("From", live.mix(plan, status.share)),
-                ("To", live.mix(plan, live.share_after(status, action))),
-                ("Learners affected", live.affected(status, action, reading.learners_seen(deployment))),
+                ("From", choices.mix(plan, status.share)),
+                ("To", choices.mix(plan, choices.share_after(status, action))),
+                ("Learners affected", choices.affected(status, action, reading.learners_seen(deployment))),
             ]
         )
     )
@@ -180,7 +180,7 @@ def empty_state() -> None:
     """Draw what is to be seen before the first deployment: how to begin."""
     demo = reading.settings().demo_url is not None
     with st.container(key="empty", gap="medium"):
-        st.html(html.welcome(demo))
+        st.html(html.welcome(demo=demo))
         if demo:
             st.button(
                 "Start the demo's canary",

@@ -57,7 +57,8 @@ TAIL_S = 900.0
 """Plan seconds for which samples are still shown after a deployment has ended."""
 _KEPT = 8
 _MARKED = (
-    "phase started", "phase passed", "held", "halted", "resumed", "rolled back", "retried", "aborted", "completed", "rollback verified",
+    "phase started", "phase passed", "held", "halted", "resumed", "rolled back", "retried", "aborted", "completed",
+    "rollback verified",
 )  # fmt: skip
 _SAID = frozenset(_MARKED) - {"phase passed"}
 _MONITOR = "monitor"
@@ -240,7 +241,10 @@ def sparklines(deployment: str, theme: str | None) -> dict[Figure, str]:
 
 @st.cache_data(ttl=TTL_S, max_entries=100, show_spinner=False)
 def chart(deployment: str, figure: Figure | None, whole: bool, theme: str | None) -> tuple[figures.PlotlyFigure, str]:
-    """Return the chart of a figure (None: traffic) and its text alternative. `whole`: the attempt, not only the present phase."""
+    """Return the chart of a figure (None: traffic) and its text alternative.
+
+    `whole`: of the present attempt, else of its present phase.
+    """
     found, of = snapshot(deployment), store()
     status, plan, colours = found.status, found.status.plan, palette(theme)
     origin = (found.began if whole else status.phase_started) or status.created

@@ -76,9 +76,9 @@ def main() -> None:
             st.html(said)
         page.run()
     except StoreUnavailable as error:
-        logger.error("a page could not read the store: %s", error)  # noqa: TRY400
+        logger.error("a page could not read the store: %s", error)
         st.error(
-            f"The store can't be read: {error}. Flags are still served at the last state known; this page tries again when you reload it.",
+            f"The store can't be read: {error}. Flags are served at the last state known; reload to try again.",
             icon=":material/database_off:",
         )
 

@@ -9,8 +9,8 @@ from core.delivery import CheckpointRecord, Finding, Phase, Status
 from core.delivery.words import duration, percent
 from core.delivery.words import figure as say_figure
 from core.delivery.words import limit as say_limit
-from core.web.views.live import interval
-from core.web.views.marks import BREACHED, PENDING, Mark, figure_mark
+from core.web.views.marks import BREACHED, NOT_REACHED, PENDING, Mark, figure_mark
+from core.web.views.says import interval
 from core.web.views.times import both_times, clock_time
 
 
@@ -32,7 +32,7 @@ class ReportCard:
     """One checkpoint: judged, or still to come (`pending`).
 
     Attributes:
-        title: "15 min". mark: the worst of its criteria. when: moment and lateness, in words.
+        title: "After 15 min". mark: the worst of its criteria. when: moment and lateness, in words.
         criteria, breached: what was judged; empty while pending.
         summary: a sentence.
     """
@@ -95,7 +95,7 @@ def _card(
     now: float,
     speed: float,
 ) -> ReportCard:
-    title = f"{duration(phase.checkpoints[number])} after the start of {phase.name}"
+    title = f"After {duration(phase.checkpoints[number])}"
     if record is None:
         mark, when = _to_come(status, attempt, index, phase, number, now, speed)
         return ReportCard(title, mark, when, "", (), (), True)
@@ -112,11 +112,10 @@ def _card(
 def _to_come(
     status: Status, attempt: int, index: int, phase: Phase, number: int, now: float, speed: float
 ) -> tuple[Mark, str]:
-    never = Mark(PENDING.tone, "remove", "not reached")
     if attempt != status.attempt or status.state.ended or index < status.phase:
-        return never, "the deployment ended or moved on before it"
+        return NOT_REACHED, "ended or moved on before"
     if index > status.phase or status.phase_started is None:
-        return PENDING, f"{duration(phase.checkpoints[number])} into {phase.name}"
+        return PENDING, ""
     due = status.phase_started + phase.checkpoints[number]
     if due <= now:
         return Mark(PENDING.tone, "hourglass_top", "due"), f"due since {clock_time(due)}"

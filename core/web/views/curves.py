@@ -37,7 +37,7 @@ class Curve:
 
     Attributes:
         at: plan time at which each window ends, ascending; shape (points,).
-        value: the pooled figure of that window in the figure's unit (a fraction, ms); NaN where there is too little to say.
+        value: the pooled figure of that window in its unit (a fraction, ms); NaN where there is too little to say.
         trials: what it is made of: requests, probes or compared answers in the window.
     """
 
@@ -110,7 +110,7 @@ class Bins:
         """
         row = self.versions.index(version)
         used = int(min(self.used, max(0.0, np.ceil((min(until, 1e18) - self.origin) / self.width_s))))
-        ends = self.origin + self.width_s * np.arange(1, used + 1)
+        ends: Floats = self.origin + self.width_s * np.arange(1, used + 1, dtype=np.float64)
         if figure in _RATES:
             over, under = _RATES[figure]
             counts = sum(self.sums[name][row, :used] for name in over)
@@ -118,7 +118,7 @@ class Bins:
             first = self._window(totals, window_s, minimum)
             trials = _pooled(totals, first)
             events = _pooled(np.asarray(counts), first)
-            value = np.where(trials > 0, events / np.maximum(trials, 1), np.nan)
+            value: Floats = np.where(trials > 0, events / np.maximum(trials, 1), np.nan)
         else:
             quantile = figure.quantile
             if quantile is None:
@@ -135,9 +135,9 @@ class Bins:
     def rate(self, version: str) -> Curve:
         """Return the requests per plan second of each span."""
         row = self.versions.index(version)
-        ends = self.origin + self.width_s * np.arange(1, self.used + 1)
+        ends: Floats = self.origin + self.width_s * np.arange(1, self.used + 1, dtype=np.float64)
         requests = self.sums["requests"][row, : self.used]
-        return Curve(ends, requests / self.width_s, requests)
+        return Curve(ends, np.asarray(requests / self.width_s, dtype=np.float64), requests)
 
     def newest(self, version: str) -> float | None:
         """Return the plan time at which the newest span of a version ends; None where there is none."""

@@ -46,6 +46,7 @@ _STATES = {
 }
 BREACHED = Mark(Tone.BAD, "gpp_bad", "trigger breached")
 PENDING = Mark(Tone.CALM, "radio_button_unchecked", "to come")
+NOT_REACHED = Mark(Tone.CALM, "remove", "not reached")
 
 
 def figure_mark(state: FigureState) -> Mark:

@@ -13,9 +13,9 @@ from core.delivery import Drill
 from core.delivery.words import duration
 from core.settings import Settings
 from core.store import Clock, Lease
-from core.web.views.live import monitor_death, precise
 from core.web.views.marks import Mark, Tone
-from core.web.views.times import ago, clock_time, exact_time
+from core.web.views.pulse import monitor_death
+from core.web.views.times import ago, clock_time, exact_time, precise
 
 Pairs = tuple[tuple[str, str], ...]
 _PACKAGES = ("cohort-canary", "streamlit", "plotly", "fastapi", "sqlalchemy", "numpy", "numba", "openfeature-sdk")
@@ -82,6 +82,8 @@ def setting_facts(settings: Settings) -> Pairs:
         elif isinstance(value, SecretStr) or name.endswith(("_tokens", "_token")):
             held = len(value) if isinstance(value, tuple) else int(value is not None)
             said = f"{held} set" if held else "none"
+        elif name == "compact_after_s":
+            said = "; ".join(f"older than {duration(age)}: {duration(span)} spans" for age, span in value)
         elif isinstance(value, bool):
             said = "yes" if value else "no"
         else:

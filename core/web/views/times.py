@@ -38,3 +38,8 @@ def ago(wall_s: float) -> str:
     """Say how long ago something was."""
     wall_s = max(0.0, wall_s)
     return f"{wall_s:.1f} s ago" if wall_s < 10 else f"{coarse(wall_s)} ago"
+
+
+def precise(seconds: float) -> str:
+    """Say a measured time: "4 ms", "0.8 s", "2 min 30 s"."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 0.1 else duration(seconds)

@@ -1,0 +1,73 @@
+"""Lease and newest sample -> how fresh a page is, and whether anybody watches. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.delivery import State, Status
+from core.delivery.words import percent
+from core.store import Clock, Lease
+from core.web.views.times import ago, both_times, precise
+
+MONITOR_GRACE_S = 1.0
+"""Wall seconds after a lease ran out before the monitor is called dead: another one may be taking over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """How fresh what is shown is, and whether anybody watches. `alarms` are said louder than all else."""
+
+    data: str
+    monitor: str
+    clock: str
+    alarms: tuple[str, ...]
+
+
+def pulse(status: Status, lease: Lease | None, newest: float | None, clock: Clock, wall: float) -> Pulse:
+    """Say how old the data is and whether the monitor lives.
+
+    Args:
+        status: of the deployment that is shown.
+        lease: the monitor's.
+        newest: plan time at which the candidate's newest sample ends; None where there is none.
+        clock: the plan's. wall: wall time now.
+    """
+    now, speed = clock.plan(wall), clock.speed
+    alarms: list[str] = []
+    watched = status.state.carries_traffic or status.state is State.SCHEDULED
+    dead = monitor_death(lease, wall)
+    if dead and watched:
+        alarms.append(
+            f"The monitor is not running: nobody watches this deployment. {dead} "
+            "Start it with `canary monitor`, or restart the server. Rolling back by hand works all the same."
+        )
+    age = None if newest is None else max(0.0, now - newest)
+    if status.state.carries_traffic and not dead:
+        since = status.phase_started if newest is None else newest
+        silent = None if since is None else now - since
+        if silent is not None and silent > status.plan.silent_after_s:
+            alarms.append(
+                f"No sample of {status.plan.candidate} for {both_times(silent, speed)}: nobody can tell how it does."
+            )
+    if status.needs_switch:
+        alarms.append(
+            f"Decided, but the traffic switch has not confirmed {percent(status.share)} yet. It is tried until it does."
+        )
+    data = "no sample yet" if age is None else f"newest sample ended {ago(age / speed)}"
+    monitor = (
+        "not running"
+        if dead
+        else f"last tick {ago(wall - lease.beat)}, {precise(lease.late_s)} late"
+        if lease
+        else "not running"
+    )
+    return Pulse(data, monitor, "" if speed == 1.0 else f"clock runs {speed:g} × as fast", tuple(alarms))
+
+
+def monitor_death(lease: Lease | None, wall: float) -> str:
+    """Return what is known of a dead monitor, as a sentence; "" while it lives."""
+    if lease is None:
+        return "It has never run on this database."
+    if lease.holder and wall <= lease.expires + MONITOR_GRACE_S:
+        return ""
+    return f"Its last tick was {ago(wall - lease.beat)}."
