@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scipy import stats
 
-from core.store.sample import BusinessSums
+from core.store import BusinessSums
 
 LEVEL = 0.99
 """Two-sided confidence of the single look at a phase's end."""

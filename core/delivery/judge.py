@@ -17,8 +17,7 @@ from core.delivery.evidence import Floats, Ints
 from core.delivery.model import FigureState, Finding, Role, Verdict
 from core.delivery.plan import WARN_ONLY, Figure, Limit, Phase, Plan, Trigger
 from core.delivery.series import TOLERANCE_S, Series
-from core.store import histogram
-from core.store.sample import BusinessSums
+from core.store import BusinessSums, histogram
 
 _WITHOUT_SOURCE = frozenset({Figure.ROI, Figure.SEGMENT_SPREAD})
 _OF_REQUESTS = frozenset({Figure.ERROR_RATE, Figure.FALLBACK_RATE})
