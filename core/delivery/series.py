@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.delivery.plan import Figure
-from core.store import histogram
-from core.store import SampleFrame
+from core.store import SampleFrame, histogram
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
