@@ -112,7 +112,8 @@ def _close(state: AppState | None) -> None:
 async def serving(state: AppState) -> AsyncIterator[None]:
     """Run what a server process runs besides answering: the monitor, until the server stops."""
     no_delay_on_listeners()
-    await asyncio.to_thread(warm)
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: collections needn't walk through it
     stop = threading.Event()
     thread: threading.Thread | None = None
     if state.settings.monitor:
@@ -132,6 +133,7 @@ async def serving(state: AppState) -> AsyncIterator[None]:
 @asynccontextmanager
 async def dashboard_lifespan(app: Any) -> AsyncIterator[None]:  # noqa: ARG001
     """Lifespan of the dashboard's server."""
+    await asyncio.to_thread(warm)
     async with serving(get_app_state()):
         yield
     close_app_state()
@@ -170,14 +172,12 @@ class ApiFirst:
 
 
 def warm() -> None:
-    """Import what pages need and exempt all that is loaded from garbage collection.
+    """Import what pages need.
 
-    Streamlit collects all garbage after every script run, which without this takes most of a server's time.
+    Streamlit collects all garbage after every script run; what isn't loaded and frozen before takes most of its time.
     """
     for name in WARM:
         importlib.import_module(name)
-    gc.collect()
-    gc.freeze()
 
 
 def no_delay_on_listeners() -> int:

@@ -44,6 +44,7 @@ def create_api(
         openapi_url=None,  # served by `schema`, to those who may read
         docs_url=None,
         redoc_url=None,  # both pages load their scripts from elsewhere
+        redirect_slashes=False,
         default_response_class=JsonAnswer,
         lifespan=lifespan,
     )
