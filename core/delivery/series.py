@@ -22,7 +22,7 @@ TOLERANCE_S = 1e-3
 """Plan seconds by which two times may differ and still be the same: plan times are doubles around 1.8e9."""
 
 _COUNTS = ("requests", "errors", "fallbacks", "probes", "probes_ok", "compared", "disagreed")
-_COLUMNS = (*_COUNTS, "slow", "slow_of", "alive", "mixed")
+_COLUMNS = (*_COUNTS, "slow", "slow_of", "alive", "mixed", "timed")
 _AT = {name: i for i, name in enumerate(_COLUMNS)}
 _WORST_IS_LOW = frozenset({Figure.AVAILABILITY.value, Figure.CACHE_HIT_RATE.value})
 
@@ -62,12 +62,14 @@ class Series:
         group = group.reshape(-1)
         sums = np.zeros((len(spans), len(_COLUMNS)), dtype=np.int64)
         np.add.at(sums, group, _columns_of(mine))
+        latency = histogram.merge_groups(mine.latency, group, len(spans))
+        sums[:, _AT["timed"]] = latency.sum(axis=1)
         return Series(
             version=version,
             start=spans[:, 1],
             seconds=spans[:, 0] - spans[:, 1],
             sums=sums,
-            latency=histogram.merge_groups(mine.latency, group, len(spans)),
+            latency=latency,
             gauges=_gauges_of(mine, group, len(spans)),
             untold=untold,
         )
@@ -128,7 +130,7 @@ class Series:
 
         The names are the counts of `store.Sample`; `slow` and `slow_of` (slow requests as the source counts them, of
         how many); `alive` (samples that can only be from the source of requests) and `mixed` (samples with requests
-        and probes or gauges in one).
+        and probes or gauges in one); `timed` (requests in the histograms).
         """
         column: Ints = self.sums[:, _AT[name]]
         return column
@@ -150,7 +152,7 @@ class Series:
             counted_ms: the limit that sources count by (`Plan.latency_limit_ms`). Where it is the same, and the source
                 counted at least as many requests as are in its histograms, its exact count is taken.
         """
-        timed = self.latency.sum(axis=1)
+        timed = self.column("timed")
         slow = histogram.count_above(self.latency, limit_ms)
         if counted_ms != limit_ms:
             return slow, timed
@@ -211,6 +213,7 @@ def _columns_of(frame: SampleFrame) -> Ints:
     counts["slow_of"] = np.where(told, frame.requests, 0)
     counts["alive"] = (served | ~aside).astype(np.int64)
     counts["mixed"] = (served & aside).astype(np.int64)
+    counts["timed"] = np.zeros(len(frame), dtype=np.int64)  # known when the histograms are merged
     return np.stack([counts[name] for name in _COLUMNS], axis=1)
 
 

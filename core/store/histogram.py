@@ -95,5 +95,5 @@ def quantile(counts: ArrayLike, q: float) -> float | None:
 
 def count_above(counts: ArrayLike, threshold_ms: float) -> NDArray[np.int64]:
     """Return how many latencies are above a threshold, exact to its bucket; the last axis is summed away."""
-    dense = np.asarray(counts)
-    return np.asarray(dense[..., threshold_ms < MIDDLES].sum(axis=-1), dtype=np.int64)
+    above = int(np.searchsorted(MIDDLES, threshold_ms, side="right"))
+    return np.asarray(np.asarray(counts)[..., above:].sum(axis=-1), dtype=np.int64)
