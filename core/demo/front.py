@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 import numpy as np
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -22,9 +21,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from core.demo import faults
+from core.demo.connections import Connections, Unreachable
 from core.demo.faults import Fault
 from core.demo.flags import FlagClient
-from core.demo.net import client, foreign, problem
+from core.demo.net import foreign, problem
 from core.demo.revenue import LABEL, money_of
 from core.demo.worker import DEPENDENCY_DOWN
 
@@ -71,7 +71,7 @@ class Front:
         self._status = status
         self._set_fault = set_fault
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="flag")
-        self._workers = {version: client(WORKER_TIMEOUT_S, base_url=url) for version, url in options.workers.items()}
+        self._workers = {version: Connections(url, WORKER_TIMEOUT_S) for version, url in options.workers.items()}
         self._rng = np.random.default_rng(11)
         self.app = Starlette(
             routes=[
@@ -132,10 +132,10 @@ class Front:
     async def _ask(self, version: str, learner: str) -> tuple[int, dict[str, Any]]:
         """Return a worker's status and answer; 502 where it can't be reached."""
         try:
-            response = await self._workers[version].get(f"/cohort/{quote(learner, safe='')}")
-            return response.status_code, json.loads(response.content)
-        except (httpx.HTTPError, ValueError) as error:
-            return 502, {"title": f"the {version} analyzer can't be reached: {error or type(error).__name__}"}
+            status, body = await self._workers[version].get(f"/cohort/{quote(learner, safe='')}")
+            return status, json.loads(body)
+        except (Unreachable, ValueError) as error:
+            return 502, {"title": f"the {version} analyzer can't be reached: {error}"}
 
     async def _get_faults(self, request: Request) -> Response:
         if refused := foreign(request, self._options.port):
@@ -174,10 +174,10 @@ class Front:
             {"fault": fault, "served": dict(self.served), "flag_service": flag_service, **self._status()}
         )
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Let go of connections and threads."""
-        for http in self._workers.values():
-            await http.aclose()
+        for connections in self._workers.values():
+            connections.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._flags.close()
 

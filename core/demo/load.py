@@ -19,13 +19,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-import httpx
 import numpy as np
 from numpy.typing import NDArray
 
 from core.demo import dataset
+from core.demo.connections import Connections, Unreachable
 from core.demo.net import client
 from core.demo.processes import stdin_lines
 from core.demo.push import Pusher
@@ -73,41 +73,23 @@ def traffic_of(learners: NDArray[np.str_], salt: str, canary_rate: float, other_
 
 
 class Prober:
-    """Sends health probes to one worker over plain connections: at 40 a second or more a full client costs a lot."""
+    """Sends health probes to one worker."""
 
     def __init__(self, version: str, url: str) -> None:
         self.version = version
-        parts = urlsplit(url)
-        self._host, self._port = parts.hostname or "", parts.port or 80
-        self._question = f"GET /health HTTP/1.1\r\nHost: {self._host}:{self._port}\r\n\r\n".encode()
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._connections = Connections(url, PROBE_TIMEOUT_S)
 
     async def probe(self) -> dict[str, Any]:
         """Send one probe; return it as the API takes it."""
         try:
-            ok = await asyncio.wait_for(self._ask(), PROBE_TIMEOUT_S)
-        except (OSError, ValueError, TimeoutError, asyncio.IncompleteReadError):
-            ok = False
-        return {"ts": time.time(), "version": self.version, "ok": ok}
-
-    async def _ask(self) -> bool:
-        reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection(self._host, self._port)
-        try:
-            writer.write(self._question)
-            head = await reader.readuntil(b"\r\n\r\n")
-            lines = head.lower().split(b"\r\n")
-            length = next((int(line[15:]) for line in lines if line.startswith(b"content-length:")), 0)
-            await reader.readexactly(length)
-        except BaseException:
-            writer.close()
-            raise
-        self._idle.append((reader, writer))
-        return lines[0].split(b" ")[1] == b"200"
+            status, _ = await self._connections.get("/health")
+        except Unreachable:
+            status = 0
+        return {"ts": time.time(), "version": self.version, "ok": status == 200}
 
     def close(self) -> None:
         """Close all connections."""
-        for _, writer in self._idle:
-            writer.close()
+        self._connections.close()
 
 
 class Load:
@@ -128,7 +110,7 @@ class Load:
         self.unattributed = 0
         self._traffic = traffic
         self._segments = segments
-        self._http = client(TIMEOUT_S, base_url=front)
+        self._front = Connections(front, TIMEOUT_S)
         self._probers = probers
         self._pusher = pusher
         self._speed = speed
@@ -151,7 +133,7 @@ class Load:
             task.cancel()
         results = await asyncio.gather(*loops, *self._running, return_exceptions=True)
         stop.cancel()
-        await self._http.aclose()
+        self._front.close()
         for prober in self._probers:
             prober.close()
         for result in results:
@@ -180,11 +162,11 @@ class Load:
     async def _ask(self, learner: str) -> None:
         began = time.perf_counter()
         try:
-            response = await self._http.get(f"/learners/{quote(learner, safe='')}/cohort")
+            status, body = await self._front.get(f"/learners/{quote(learner, safe='')}/cohort")
             latency_ms = (time.perf_counter() - began) * 1000
-            answer = json.loads(response.content)
+            answer = json.loads(body)
             version = answer["version"]
-        except (httpx.HTTPError, ValueError, KeyError) as error:
+        except (Unreachable, ValueError, KeyError) as error:
             # The front itself is gone: nobody can say which version it would have been.
             self.unattributed += 1
             if self.unattributed == 1:
@@ -195,7 +177,7 @@ class Load:
             "learner": learner,
             "version": version,
             "latency_ms": round(latency_ms, 3),
-            "ok": response.status_code == 200,
+            "ok": status == 200,
             "segment": self._segments[learner],
             "region": "",
         }

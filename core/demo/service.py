@@ -183,7 +183,7 @@ async def run(options: argparse.Namespace) -> None:
     finally:
         await asyncio.gather(*(worker.stop() for worker in workers.values()))
         if front is not None:
-            await front.close()
+            front.close()
         await store.close()
         parent.cancel()
 
