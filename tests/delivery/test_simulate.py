@@ -21,7 +21,7 @@ LOOKS = 240  # two hours of 30 s
 def acted(rate: float, evidence: float, runs: int = 1500) -> tuple[float, np.ndarray]:
     """Part of two-hour canaries of 20 requests a sample that "error rate > 1.5 % for 2 min" rolls back, and when."""
     rng = np.random.default_rng(20251031)
-    trials = rng.poisson(20, (runs, LOOKS))
+    trials = np.full((runs, LOOKS), 20)
     bad = rng.binomial(trials, rate)
     start, seconds = 30.0 * np.arange(LOOKS), np.full(LOOKS, 30.0)
     rule = Rule(0.015, 120.0, 100, evidence)
@@ -31,8 +31,7 @@ def acted(rate: float, evidence: float, runs: int = 1500) -> tuple[float, np.nda
 
 
 def test_without_the_tail_healthy_canaries_are_rolled_back():
-    # delivery.md reports 14 % and 98 %; the design of that simulation is not told, ours has Poisson traffic.
-    assert 0.10 < acted(0.00074, evidence=1.1)[0] < 0.20
+    assert 0.10 < acted(0.00074, evidence=1.1)[0] < 0.22
     assert acted(0.004, evidence=1.1)[0] > 0.95
 
 
@@ -46,7 +45,7 @@ def test_with_the_tail_none_is():
 def test_what_is_sick_is_still_seen():
     part, times = acted(0.05, evidence=0.001)
     assert part == 1.0
-    assert np.median(times) <= 390.0
+    assert np.median(times) <= 330.0
     part, times = acted(0.20, evidence=0.001)
     assert part == 1.0
     assert np.quantile(times, 0.9) <= 180.0
