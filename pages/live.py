@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core.delivery import Action
 from core.store import StoreUnavailable
 from core.web import figures, html, parts, reading
 from core.web.views import choices, live, pulse, rows, times
@@ -88,7 +87,5 @@ if first.status.state.ended:
     st.subheader("Next roll-out", anchor=False)
     parts.plan_choice()
 
-with st.bottom, st.container(horizontal=True, horizontal_alignment="right"):
-    parts.action_button(choices.choices(first.status, first.now)[Action.ROLL_BACK], first.status)
-
+parts.roll_back_bar(first.status, first.now)
 parts.dialog()

@@ -73,21 +73,37 @@ def choose_deployment(key: str = "deployment") -> None:
     )
 
 
-def action_button(choice: ActionChoice, status: Status, *, stretch: bool = False) -> None:
-    """Draw an action's button: it asks first where it moves learners, and is disabled where it can't be."""
-    action = choice.action
-    harm = action is Action.ROLL_BACK
+def roll_back_bar(status: Status, now: float) -> None:
+    """Pin the rollback to the bottom of the page, where it is found half asleep; asks before it acts."""
+    choice = choices.choices(status, now)[Action.ROLL_BACK]
+    with (
+        st.bottom,
+        st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="right", key="rollback-bar"),
+    ):
+        st.caption(f"No rollback now: {choice.refusal}." if choice.refusal else choice.does)
+        st.button(
+            choice.label,
+            key="rollback",
+            icon=f":material/{choice.icon}:",
+            disabled=bool(choice.refusal),
+            type="primary",
+            shortcut=ROLL_BACK_KEY,
+            on_click=_ask,
+            args=(status.id, Action.ROLL_BACK),
+        )
+
+
+def _action_button(choice: ActionChoice, status: Status) -> None:
+    asks = choice.action in _ASKED
     st.button(
         choice.label,
-        key="rollback" if harm else f"do-{action}",
+        key=f"do-{choice.action}",
         icon=f":material/{choice.icon}:",
         disabled=bool(choice.refusal),
-        help=_capital(choice.refusal) if choice.refusal else choice.does,
-        type="primary" if harm or action is Action.START else "secondary",
-        shortcut=ROLL_BACK_KEY if harm else None,
-        width="stretch" if stretch else "content",
-        on_click=_ask if action in _ASKED else _do,
-        args=(status.id, action) if action in _ASKED else (status.id, action, status.revision),
+        type="primary" if choice.action is Action.START and not choice.refusal else "secondary",
+        width="stretch",
+        on_click=_ask if asks else _do,
+        args=(status.id, choice.action) if asks else (status.id, choice.action, status.revision),
     )
 
 
@@ -97,7 +113,7 @@ def action_grid(status: Status, now: float) -> None:
     with st.grid(3, min_column_width=240, gap="medium"):
         for action in _GRID:
             with st.container(gap="xsmall", key=f"action-{action}"):
-                action_button(offered[action], status, stretch=True)
+                _action_button(offered[action], status)
                 st.caption(f"Not now: {offered[action].refusal}." if offered[action].refusal else offered[action].does)
 
 
@@ -191,6 +207,14 @@ def empty_state() -> None:
             )
         st.subheader("Or choose a plan of your own" if demo else "Choose a plan", anchor=False)
         plan_choice()
+    _wait_for_first()
+
+
+@st.fragment(run_every="2s")
+def _wait_for_first() -> None:
+    """Leave the empty state as soon as somebody else, or the command line, has deployed something."""
+    if reading.shown(None) is not None:
+        st.rerun()
 
 
 def _start_demo() -> None:
@@ -309,7 +333,3 @@ def download_log(found: Sequence[Event], *, filtered: bool) -> None:
         key="download",
         help="JSON lines." if filtered else "JSON lines with the chain; can be imported and verified elsewhere.",
     )
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:] + "."
