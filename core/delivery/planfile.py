@@ -15,7 +15,6 @@ import yaml
 
 from core.delivery.plan import WARN_ONLY, Figure, Limit, Phase, Plan, Trigger
 from core.delivery.quantities import (
-    Misread,
     read_bytes,
     read_count,
     read_duration,
@@ -27,11 +26,26 @@ from core.delivery.quantities import (
     say_moment,
     say_share,
 )
-from core.delivery.yamlnodes import MAX_BYTES, PlanError, Problem, Reader, compose, listed, position, suggestion
+from core.yamlmarks import (
+    MAX_BYTES,
+    DocumentError,
+    Misread,
+    Problem,
+    Reader,
+    compose,
+    listed,
+    position,
+    suggestion,
+)
 
 __all__ = ["PlanError", "Problem", "load_plan", "parse_plan"]
 
 T = TypeVar("T")
+
+
+class PlanError(DocumentError):
+    """A plan that can't be used; `problems` is never empty, in the file's order. As text: one line a problem."""
+
 
 _MAX_CHECKPOINTS = 1000
 _MIN_TRIGGER_SAMPLES = 2
@@ -112,8 +126,8 @@ def parse_plan(text: str, name: str = "plan.yaml") -> Plan:
     Raises:
         PlanError: all that is wrong with it. Never anything else, whatever the text.
     """
-    root = compose(text, name, f"a plan: a mapping with {listed(_PLAN_KEYS)}")
-    reader = Reader(name)
+    root = compose(text, name, f"a plan: a mapping with {listed(_PLAN_KEYS)}", PlanError)
+    reader = Reader(name, PlanError)
     plan = _plan(reader, root, text)
     if reader.problems:
         raise PlanError(reader.problems)

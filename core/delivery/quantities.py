@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
+from core.yamlmarks import Misread
+
 _NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,9})?"
 _PART = re.compile(rf"({_NUMBER})\s*([A-Za-z]+)")
 _PER_CENT = re.compile(rf"([+-]?{_NUMBER})\s*%")
@@ -39,15 +41,6 @@ _BYTES: dict[str, Decimal] = {
 }
 _LONGEST_S = 3650 * 86400
 _YEARS = range(1970, 2200)
-
-
-class Misread(Exception):
-    """A text that isn't the quantity asked for; the exception's text says what is."""
-
-    @property
-    def expected(self) -> str:
-        """What was expected, to follow the word "expected"."""
-        return str(self.args[0])
 
 
 def read_duration(text: str) -> float:

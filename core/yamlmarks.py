@@ -12,8 +12,6 @@ from typing import TypeVar
 
 import yaml
 
-from core.delivery.quantities import Misread
-
 T = TypeVar("T")
 
 MAX_BYTES = 64 * 1024
@@ -26,7 +24,7 @@ _MAX_VALUE = 1000  # characters: no value is nearly as long, and patterns are ma
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with a plan.
+    """One thing that is wrong with a document.
 
     Attributes:
         file: as it was named. line, column: from 1; 0 where the file as a whole can't be read.
@@ -51,8 +49,20 @@ class Problem:
         return f"{_shown(self.file)}:{self.line}:{self.column}: {field}{found} — expected {self.expected}"
 
 
-class PlanError(Exception):
-    """A plan that can't be used; `problems` is never empty, in the file's order. As text: one line a problem."""
+class Misread(Exception):
+    """A text that isn't the value asked for; the exception's text says what is."""
+
+    @property
+    def expected(self) -> str:
+        """What was expected, to follow the word "expected"."""
+        return str(self.args[0])
+
+
+class DocumentError(Exception):
+    """A document that can't be used; `problems` is never empty, in the file's order. As text: one line a problem.
+
+    Each kind of document has its own kind of this error.
+    """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: list[Problem] = sorted(problems, key=lambda p: (p.line, p.column))
@@ -60,7 +70,7 @@ class PlanError(Exception):
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """Refuses what a plan has no use for and what could make a small file large: anchors, aliases, tags, depth."""
+    """Refuses what no document here needs and what could make a small file large: anchors, aliases, tags, depth."""
 
     depth = 0
 
@@ -80,37 +90,38 @@ class _PlainLoader(yaml.SafeLoader):
         return node
 
 
-def compose(text: str, name: str, expected: str) -> yaml.Node:
+def compose(text: str, name: str, expected: str, error: type[DocumentError] = DocumentError) -> yaml.Node:
     """Return the root node of a YAML text.
 
     Args:
         text: at most `MAX_BYTES` characters. name: what problems call the file. expected: of an empty one.
+        error: what is raised.
 
     Raises:
-        PlanError: with the place where the text stops being plain YAML.
+        DocumentError: with the place where the text stops being plain YAML.
     """
 
-    def failed(line: int, column: int, instead: str) -> PlanError:
+    def failed(line: int, column: int, instead: str) -> DocumentError:
         lines = text.splitlines()
         found = lines[line - 1].strip() if line <= len(lines) else ""
-        return PlanError([Problem(name, line, column, "", found, instead)])
+        return error([Problem(name, line, column, "", found, instead)])
 
     if len(text) > MAX_BYTES:
-        raise PlanError([Problem(name, 0, 0, "", f"is larger than {MAX_BYTES // 1024} KiB", "a plan of a few KiB")])
+        raise error([Problem(name, 0, 0, "", f"is larger than {MAX_BYTES // 1024} KiB", "a few KiB")])
     try:
         loader = _PlainLoader(text)
         root = loader.get_single_node()
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+    except yaml.MarkedYAMLError as wrong:
+        mark = wrong.problem_mark or wrong.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise failed(line, column, _yaml_expectation(error)) from None
-    except yaml.reader.ReaderError as error:
-        raise failed(*position(text, error.position), "printable characters only") from None
-    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        raise failed(line, column, _yaml_expectation(wrong)) from None
+    except yaml.reader.ReaderError as wrong:
+        raise failed(*position(text, wrong.position), "printable characters only") from None
+    except (yaml.YAMLError, ValueError, OverflowError) as wrong:
         # PyYAML lets Python's own errors through for absurd escapes and version numbers.
-        raise failed(1, 1, f"YAML that can be read ({error})") from None
+        raise failed(1, 1, f"YAML that can be read ({wrong})") from None
     if root is None:
-        raise PlanError([Problem(name, 1, 1, "", "", expected)])
+        raise error([Problem(name, 1, 1, "", "", expected)])
     return root
 
 
@@ -154,21 +165,21 @@ class Reader:
     comparison, so that one mistake isn't reported a second time by the checks that follow.
     """
 
-    def __init__(self, file: str) -> None:
-        self.file = file
+    def __init__(self, file: str, error: type[DocumentError] = DocumentError) -> None:
+        self.file, self.error = file, error
         self.problems: list[Problem] = []
 
     def report(self, node: yaml.Node, field: str, expected: str, value: str | None = None) -> None:
         """Add a problem at a node; `value` where it isn't what the node says.
 
         Raises:
-            PlanError: there are so many that the text must be something else.
+            DocumentError: there are so many that the text must be something else.
         """
         found = _found(node) if value is None else value
         mark = node.start_mark
         self.problems.append(Problem(self.file, mark.line + 1, mark.column + 1, field, found, expected))
         if len(self.problems) >= _MAX_PROBLEMS:
-            raise PlanError(self.problems)
+            raise self.error(self.problems)
 
     def value(self, node: yaml.Node | None, field: str, read: Callable[[str], T], default: T) -> T:
         """Read a single value; `default` where there is no node or it can't be read."""
