@@ -53,8 +53,11 @@ class Context:
     counters: Counters = field(default_factory=Counters)
 
 
-def context_of(request: Request) -> Context:
-    """Return the context of the application that a request came to."""
+async def context_of(request: Request) -> Context:
+    """Return the context of the application that a request came to.
+
+    A coroutine, though it waits for nothing: FastAPI would run a plain function on another thread, for each request.
+    """
     context: Context = request.app.state.context
     return context
 
