@@ -1,4 +1,4 @@
-"""A deployment in a store of its own, with made-up samples (its plan says so), put there through the public functions."""
+"""A deployment in a store of its own, with made-up samples (its plan says so), put there by the public functions."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from core.delivery.words import figure as say_figure
 from core.delivery.words import limit as say_limit
 from core.web.views.marks import BREACHED, NOT_REACHED, PENDING, Mark, figure_mark
 from core.web.views.says import interval
-from core.web.views.times import both_times, clock_time
+from core.web.views.times import both_times, clock_time, precise
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def _card(
     if record is None:
         mark, when = _to_come(status, attempt, index, phase, number, now, speed)
         return ReportCard(title, mark, when, "", (), (), True)
-    late = f", {duration(record.late_s)} late" if record.late_s >= 0.1 else ", on time"
+    late = f", {precise(record.late_s)} late" if record.late_s >= 0.1 else ", on time"
     criteria = tuple(card_line(f) for f in record.verdict.criteria)
     breached = tuple(card_line(f) for f in record.verdict.breached)
     met = sum(f.state.value == "pass" for f in record.verdict.criteria)

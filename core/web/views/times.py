@@ -27,8 +27,8 @@ def both_times(plan_s: float, speed: float) -> str:
 
 
 def coarse(seconds: float) -> str:
-    """Say a length of time that goes on changing: to the second below two minutes, to the minute below two days."""
-    if seconds < 120:
+    """Say a length of time that goes on changing: to the second below five minutes, to the minute below two days."""
+    if seconds < 300:
         return duration(round(seconds))
     unit = 60.0 if seconds < 2 * 86_400 else 3_600.0
     return duration(seconds // unit * unit)
@@ -42,4 +42,8 @@ def ago(wall_s: float) -> str:
 
 def precise(seconds: float) -> str:
     """Say a measured time: "4 ms", "0.8 s", "2 min 30 s"."""
-    return f"{seconds * 1000:.0f} ms" if seconds < 0.1 else duration(seconds)
+    if seconds < 0.001:
+        return "under 1 ms"
+    if seconds < 0.1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)

@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.delivery import (
+    Action,
+    Drill,
+    Figure,
+    FigureState,
+    Finding,
+    Limit,
+    Role,
+    State,
+    Verdict,
+    checkpoints,
+    latest_verdict,
+)
+from core.settings import Settings
+from core.store import Clock, Event, Lease, events
+from core.web.views import checkpoints as cards
+from core.web.views import choices, history, live, plans, pulse, rows, system, times
+from core.web.views.marks import Tone, figure_mark, state_mark
+from tests.web.deployments import NOON, Rollout, rollout
+
+
+@pytest.fixture
+def running(tmp_path: Path):
+    with rollout(tmp_path) as made:
+        yield made
+
+
+def verdict_of(made: Rollout) -> Verdict | None:
+    with made.store.read() as connection:
+        return latest_verdict(connection, made.id)
+
+
+def test_every_state_has_a_word_and_an_icon() -> None:
+    marks = [figure_mark(s) for s in FigureState] + [state_mark(s) for s in State]
+    assert all(m.word and m.icon for m in marks)
+    assert len({(m.icon, m.word) for m in marks}) == len(marks)
+
+
+def test_the_sentence_of_a_draft(tmp_path: Path) -> None:
+    with rollout(tmp_path, start=False) as made:
+        said = live.headline(made.status, None, NOON)
+        assert said.title == "Ready to start: no learner gets fast yet"
+        steps = live.steps(made.status, [], NOON)
+        assert [s.now for s in steps] == [False, False]
+        assert choices.choices(made.status, NOON)[Action.START].refusal == ""
+        assert "no learner gets the candidate" in choices.choices(made.status, NOON)[Action.ROLL_BACK].refusal
+
+
+def test_a_running_phase(running: Rollout) -> None:
+    running.go_on(35)
+    now = running.at
+    with running.store.read() as connection:
+        judged = checkpoints(connection, running.id)
+    said = live.headline(running.status, verdict_of(running), now)
+    assert said.title == "Canary: 1 % of the learners get fast"
+    assert "1 h 25 min left" in said.detail
+    canary, ramp = live.steps(running.status, judged, now)
+    assert canary.now
+    assert canary.progress == pytest.approx(35 / 120, abs=0.01)
+    assert [t.mark.word for t in canary.ticks[2:]] == ["to come"] * 3
+    assert "to come" not in {t.mark.word for t in canary.ticks[:2]}
+    assert any("next checkpoint in 25 min" in line for line in canary.lines)
+    assert (ramp.mark.word, ramp.share, ramp.progress) == ("to come", "10 %", 0.0)
+
+
+def test_a_faster_clock_says_how_long_one_waits(running: Rollout) -> None:
+    running.go_on(30)
+    (canary, _) = live.steps(running.status, [], running.at, 40.0)
+    assert "1 h 30 min (really 2 min 15 s) left of 2 h" in canary.lines[0]
+
+
+def test_a_rollback_is_said_with_its_reason(running: Rollout) -> None:
+    running.go_on(20)
+    status = running.do(Action.ROLL_BACK, "learners complain")
+    said = live.headline(status, verdict_of(running), running.at)
+    assert (said.title, said.detail, said.mark.tone) == (
+        "Rolled back: every learner gets original",
+        "Learners complain.",
+        Tone.BAD,
+    )
+    canary, ramp = live.steps(status, [], running.at)
+    assert (canary.mark.word, ramp.mark.word) == ("rolled back", "not reached")
+    offered = choices.choices(status, running.at)
+    assert {a for a, c in offered.items() if not c.refusal} == {Action.RETRY}
+    assert all(c.does for c in offered.values())
+
+
+def test_every_state_has_a_sentence(running: Rollout) -> None:
+    for state in State:
+        status = replace(running.status, state=state, next_start=running.at + 60)
+        said = live.headline(status, None, running.at)
+        assert said.title
+        assert said.detail
+        live.steps(status, [], running.at)
+
+
+def lease(beat: float, ttl: float = 6.0, holder: str = "host:1") -> Lease:
+    return Lease("monitor", holder, 3, beat + ttl, beat, 0.02, 0.011)
+
+
+def test_a_dead_monitor_is_an_alarm_while_learners_are_on_the_candidate(running: Rollout) -> None:
+    clock, wall = Clock(1000.0, NOON, 1.0), 1010.0
+    alive = pulse.pulse(running.status, lease(1008.0), NOON + 5, clock, wall)
+    assert alive.alarms == ()
+    assert alive.data == "newest sample ended 5.0 s ago"
+    assert alive.monitor == "last tick 2.0 s ago, 20 ms late"
+    for gone in (None, lease(900.0), lease(1009.0, holder="")):
+        dead = pulse.pulse(running.status, gone, NOON + 5, clock, wall)
+        assert "The monitor is not running" in dead.alarms[0]
+        assert dead.monitor == "not running"
+    ended = running.do(Action.ROLL_BACK)
+    assert pulse.pulse(ended, None, NOON + 5, clock, wall).alarms == ()
+
+
+def test_silence_and_an_unconfirmed_switch_are_alarms(running: Rollout) -> None:
+    clock = Clock(1000.0, NOON, 40.0)
+    silent = pulse.pulse(running.status, lease(1009.0), NOON + 10, clock, 1010.0)
+    assert "No sample of fast for 6 min (really 10 s)" in silent.alarms[0]
+    assert silent.clock == "clock runs 40 × as fast"
+    pending = replace(running.status, switch_revision=99)
+    assert "has not confirmed 1 %" in pulse.pulse(pending, lease(1009.0), NOON + 399, clock, 1010.0).alarms[0]
+
+
+def test_one_row_a_figure_with_both_limits(running: Rollout) -> None:
+    running.go_on(20)
+    table = rows.figure_rows(running.plan, 0, verdict_of(running))
+    assert [r.figure for r in table] == [Figure.ERROR_RATE, Figure.LATENCY_P99, Figure.AVAILABILITY, Figure.INCIDENTS]
+    errors = table[0]
+    assert errors.limits == ("under 1 %", "rolls back when over 1.5 % for 2 min")
+    assert errors.mark.word == "pass"
+    assert errors.value.endswith(" %")
+    assert errors.baseline.endswith(" %")
+    assert " to " in errors.interval
+    assert errors.sentence.startswith("Error rate")
+    assert table[3].limits == ("exactly 0",)
+
+
+def test_rows_before_the_first_judgement(running: Rollout) -> None:
+    assert {r.mark.word for r in rows.figure_rows(running.plan, -1, None)} == {"not judged yet"}
+
+
+def test_a_breached_trigger_is_the_row(running: Rollout) -> None:
+    running.go_on(10)
+    seen = verdict_of(running)
+    assert seen is not None
+    limit = running.plan.triggers[0].limit
+    fired = Finding(Role.TRIGGER, limit, FigureState.FAIL, "error rate 5 %; limit 1.5 %", value=0.05, then="roll back")
+    table = rows.figure_rows(running.plan, 0, replace(seen, triggers=(fired, *seen.triggers[1:])))
+    assert (table[0].mark.word, table[0].value) == ("trigger breached", "5 %")
+
+
+def test_what_only_warns_is_never_shown_as_failing() -> None:
+    from core.web.views.rows import _row
+
+    limit = Limit(Figure.MEMORY, "<", 1e9)
+    judged = Finding(Role.CRITERION, limit, FigureState.FAIL, "memory 2 GB", value=2e9)
+    row = _row(Figure.MEMORY, limit, None, judged, None)
+    assert (row.mark.word, row.mark.tone, row.gates) == ("warning only", Tone.WATCH, False)
+
+
+def test_report_cards(running: Rollout) -> None:
+    running.go_on(35)
+    with running.store.read() as connection:
+        judged = checkpoints(connection, running.id)
+    assert cards.attempts(running.status, judged) == [1]
+    canary, ramp = cards.phase_cards(running.status, judged, 1, running.at)
+    assert [c.pending for c in canary.cards] == [False, False, True, True, True]
+    first = canary.cards[0]
+    assert first.title == "After 15 min"
+    assert "31 Oct 12:15 UTC" in first.when
+    assert len(first.criteria) == 4
+    assert canary.cards[2].when == "in 25 min (31 Oct 13:00 UTC)"
+    assert all(c.pending for c in ramp.cards)
+    ended = running.do(Action.ROLL_BACK)
+    assert cards.phase_cards(ended, judged, 1, running.at)[0].cards[2].mark.word == "not reached"
+
+
+def test_events_are_said_and_paged(running: Rollout) -> None:
+    running.do(Action.ROLL_BACK, "<b>odd</b>")
+    with running.store.read() as connection:
+        log = events(connection, newest_first=True)
+    said = history.rows(log)
+    assert said[-1].mark.word == "created"
+    rolled = next(r for r in said if r.mark.word == "rolled back")
+    assert ("learners", "1 % → 0 %") in rolled.facts
+    assert rolled.actor == "test"
+    assert all(kind.kind in history.KINDS for kind in log)
+    assert history.pages_of(0) == 1
+    assert history.pages_of(26) == 2
+    assert history.page_of(list(range(26)), 9) == [25]  # type: ignore[list-item]
+    assert history.counted(3, 12) == "3 of 12 events"
+    lines = history.as_json_lines(log).splitlines()
+    assert len(lines) == len(log)
+
+
+def test_an_unknown_event_is_shown_plainly() -> None:
+    event = Event(1, NOON, NOON, "d", "something new", "who", "why", {"share": 0.5}, "", "")
+    (row,) = history.rows([event])
+    assert row.mark.word == "something new"
+    assert row.facts == (("share", "50 %"),)
+
+
+def test_a_rollback_is_measured_in_both_times() -> None:
+    drill = Drill("d", 1, "monitor", "errors", False, NOON, NOON, 0.004, 0.0001, 62.0, 1.55)
+    watch = choices.stopwatch(drill)
+    assert watch.steps == (
+        ("Decision to switch read back", "4 ms", "under 1 ms"),
+        ("Decision to verified by traffic", "1 min 2 s", "1.6 s"),
+    )
+    assert "first window" in choices.stopwatch(replace(drill, verified_plan_s=None, verified_wall_s=None)).note
+    unverified = choices.stopwatch(replace(drill, verified_plan_s=None, unverified="no traffic; 300 evaluations"))
+    assert unverified.steps[1][1] == "unverified"
+    assert "300 evaluations" in unverified.note
+
+
+def test_whom_an_action_affects(running: Rollout) -> None:
+    status = running.status
+    assert (
+        choices.affected(status, Action.ROLL_BACK, {"fast": 198})
+        == "1 % of the learners; 198 were seen on fast in this phase"
+    )
+    assert choices.affected(status, Action.ADVANCE, {"fast": 198}) == "9 % of the learners"
+    assert choices.mix(running.plan, 0.0) == "everyone original"
+    assert choices.mix(running.plan, 0.1) == "10 % fast, 90 % original"
+    assert choices.mix(running.plan, 1.0) == "everyone fast"
+    for action in Action:
+        if action is not Action.COMPLETE:
+            assert choices.effect(status, action)
+
+
+def test_no_secret_is_shown() -> None:
+    settings = Settings(
+        act_tokens=("s3cret-token",), demo_token="s3cret-too", database_url="postgresql://me:pw@host/db"
+    )
+    said = dict(system.setting_facts(settings))
+    assert said["act_tokens"] == "1 set"
+    assert "s3cret" not in str(said)
+    assert "pw" not in str(said)
+    assert said["compact_after_s"] == "older than 2 d: 5 min spans; older than 14 d: 1 h spans"
+
+
+def test_the_machinery_is_said() -> None:
+    mark, facts = system.monitor_facts(lease(1000.0), 1002.0, 5.0)
+    assert mark.word == "running"
+    assert dict(facts)["It took"] == "11 ms"
+    assert system.monitor_facts(None, 0.0, 5.0)[0].word == "not running"
+    assert dict(system.clock_facts(Clock(0.0, NOON, 40.0), 10.0))["Speed"] == "40 × real time"
+    assert ("Python", system.version_facts()[0][1]) == system.version_facts()[0]
+    assert [system.size(n) for n in (512, 2048, 3.4e6, 5e9)] == ["512 B", "2.0 KB", "3.4 MB", "5.0 GB"]
+
+
+def test_a_plan_is_said(running: Rollout) -> None:
+    said = plans.told(running.plan, 150.0, 500_000)
+    assert [p.title for p in said.parts] == ["Canary", "Ramp", "At once, in every phase"]
+    assert len(said.parts[2].points) == 3
+
+
+def test_times() -> None:
+    assert times.both_times(3480, 1.0) == "58 min"
+    assert times.both_times(-5, 40.0) == "0 s (really 0 s)"
+    assert times.coarse(86_400 * 3 + 3599) == "3 d"
+    assert times.ago(0.04) == "0.0 s ago"
+    assert times.exact_time(NOON) == "2025-10-31 12:00:00 UTC"
+    assert times.precise(0.0034) == "3 ms"
