@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from core.delivery.series import TOLERANCE_S
 
@@ -145,13 +145,20 @@ def quantile_ranks(n: int, q: float, confidence: float) -> tuple[int, int]:
     Distribution-free, one-sided at `confidence` each [Conover, Practical Nonparametric Statistics, 3.2]. Rank 0 or
     n + 1: there are too few for a bound on that side.
     """
-    low = int(stats.binom.ppf(1 - confidence, n, q))
-    high = int(stats.binom.ppf(confidence, n, q)) + 1
-    return low, high
+    return _binomial_quantile(1 - confidence, n, q), _binomial_quantile(confidence, n, q) + 1
+
+
+def _binomial_quantile(p: float, n: int, share: float) -> int:
+    """Return the smallest k with P(X <= k) >= p of X ~ Binomial(n, share)."""
+    k = math.ceil(float(special.bdtrik(p, n, share)))
+    # The inverse is rounded: it may be one too high where P(X <= k - 1) is p to the last digit.
+    return k - 1 if k > 0 and special.bdtr(k - 1, n, share) >= p else max(k, 0)
 
 
 def is_worse(bad: int, trials: int, baseline_bad: int, baseline_trials: int, evidence: float) -> bool:
     """Say whether a share is higher than the baseline's, by Fisher's exact test, one-sided at `evidence`."""
+    from scipy import stats  # only where a trigger is beyond its limit: to import it takes longer than a command may
+
     tail = stats.hypergeom.sf(bad - 1, trials + baseline_trials, bad + baseline_bad, trials)
     return bool(tail < evidence)
 
@@ -163,6 +170,8 @@ def are_worse(values: Floats, baseline: Floats, *, high_is_bad: bool, level: flo
     """
     if not values.size or not baseline.size or np.ptp(np.concatenate([values, baseline])) == 0:
         return False
+    from scipy import stats  # as in `is_worse`
+
     test = stats.mannwhitneyu(values, baseline, alternative="greater" if high_is_bad else "less")
     return bool(test.pvalue < level)
 

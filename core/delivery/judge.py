@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core.delivery import evidence, words
-from core.delivery.business import LEVEL, compare, revenue
 from core.delivery.evidence import Floats, Ints
 from core.delivery.model import FigureState, Finding, Role, Verdict
 from core.delivery.plan import WARN_ONLY, Figure, Limit, Phase, Plan, Trigger
 from core.delivery.series import TOLERANCE_S, Series
+from core.experiments import LEVEL, compare, revenue
 from core.store import BusinessSums, histogram
 
 _WITHOUT_SOURCE = frozenset({Figure.ROI, Figure.SEGMENT_SPREAD})

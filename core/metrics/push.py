@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 
 from core.store import Clock, LearnerTotals, Sample, histogram
 
@@ -128,8 +129,10 @@ def aggregate(
         hashed: turns a learner's id into what is stored (`learner_hasher`).
     """
     sums: dict[_Key, _Sums] = {}
+    probed: dict[_Key, _Sums] = {}  # apart: a row of nothing but probes says nothing of the source of requests
     learners: dict[tuple[str, str], _Learner] = {}
     rejected: Counter[str] = Counter()
+    heard: set[int] = set()
     accepted = 0
     for request in requests:
         if reason := refused(request.ts, request.version, spans.versions, now):
@@ -137,6 +140,7 @@ def aggregate(
             continue
         accepted += 1
         at = spans.clock.plan(min(request.ts, now))
+        heard.add(math.floor(at / spans.sample_s))
         _count(_at(sums, spans, at, request.version, request.segment, request.region), request)
         if spans.phase_started is not None and at >= spans.phase_started and not request.fallback:
             learner = learners.setdefault((hashed(request.learner), request.version), _Learner())
@@ -148,10 +152,22 @@ def aggregate(
             rejected[reason] += 1
             continue
         accepted += 1
-        into = _at(sums, spans, spans.clock.plan(min(probe.ts, now)), probe.version, "", "")
+        into = _at(probed, spans, spans.clock.plan(min(probe.ts, now)), probe.version, "", "")
         into.probes += 1
         into.probes_ok += probe.ok
-    samples = tuple(_sample(batch, key, sums[key], spans) for key in sorted(sums))
+    # Who reports on one version reports on all: a version without a request in a span is a healthy zero, not silence. A
+    # batch of nothing says so of the present span.
+    if not accepted and not rejected:
+        heard.add(math.floor(spans.clock.plan(now) / spans.sample_s))
+    spoken_of = {(number, version) for number, version, *_ in sums}
+    for number, version in product(heard, spans.versions):
+        if (number, version) not in spoken_of:
+            sums[number, version, "", ""] = _Sums()
+    samples = tuple(
+        _sample(f"{batch}{part}", key, rows[key], spans)
+        for part, rows in (("", sums), ("\0probes", probed))
+        for key in sorted(rows)
+    )
     totals = tuple(
         LearnerTotals(learner, version, t.requests, t.revenue, t.cost) for (learner, version), t in learners.items()
     )

@@ -2,8 +2,8 @@
 
 Two monitors run all the time, one leading and one standing by; after each kill the dead one is started again. Meanwhile
 samples arrive and deployments go through their phases; some are rolled back by a fault. Every change of a deployment
-bumps its revision in the same transaction as its event, so the log must hold each revision exactly once: a missing one is
-a lost event, a repeated one an action done twice. `make soak` runs it with 200 kills.
+bumps its revision in the same transaction as its event, so the log must hold each revision exactly once: a missing one
+is a lost event, a repeated one an action done twice. `make soak` runs it with 200 kills.
 """
 
 import os

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.delivery.business import compare, revenue
 from core.delivery.judge import judge, worst
 from core.delivery.model import FigureState, Finding, Role, Verdict
 from core.delivery.plan import Figure, Limit, Plan, Trigger
 from core.delivery.series import Series
+from core.experiments import compare, revenue
 from core.store import BusinessSums
 from tests.delivery.recordings import CANARY, NOTHING, PLAN, gauged, latencies, sample, series, steady
 

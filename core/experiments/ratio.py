@@ -1,11 +1,11 @@
-"""Revenue of the candidate's learners against the baseline's: a ratio of totals whose unit is the learner."""
+"""Ratios of totals whose unit is the learner, and two of them compared: revenue of one version against another's."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-from scipy import stats
+from scipy import special
 
 from core.store import BusinessSums
 
@@ -73,8 +73,8 @@ def compare(candidate: Mean, baseline: Mean) -> Comparison | None:
         return None
     ratio = candidate.value / baseline.value
     variance = (candidate.variance + ratio**2 * baseline.variance) / baseline.value**2
-    z = float(stats.norm.ppf(0.5 + LEVEL / 2))
-    smallest = (z + float(stats.norm.ppf(POWER))) * math.sqrt(variance)
+    z = float(special.ndtri(0.5 + LEVEL / 2))
+    smallest = (z + float(special.ndtri(POWER))) * math.sqrt(variance)
     g = z**2 * baseline.variance / baseline.value**2
     if g >= 1:
         return Comparison(ratio - 1, None, None, smallest, candidate, baseline)

@@ -1,0 +1,5 @@
+"""Experiments: aggregates -> estimates -> decisions. Is it better, and for whom?"""
+
+from core.experiments.ratio import LEVEL, POWER, Comparison, Mean, compare, revenue
+
+__all__ = ["LEVEL", "POWER", "Comparison", "Mean", "compare", "revenue"]
