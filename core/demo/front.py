@@ -7,7 +7,7 @@ import hmac
 import json
 import logging
 import math
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 WORKER_TIMEOUT_S = 5.0
 ROUNDING = 1e-6
+COMPARISONS = 500  # of the latest, for those who ask how they came out: several sample intervals at the demo's traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class FrontOptions:
 
 
 class Front:
-    """`GET /learners/{id}/cohort`, `GET|PUT /faults`, `GET /health`, `GET /status`."""
+    """`GET /learners/{id}/cohort`, `GET /comparisons`, `GET|PUT /faults`, `GET /health`, `GET /status`."""
 
     def __init__(
         self,
@@ -72,10 +73,14 @@ class Front:
         self._set_fault = set_fault
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="flag")
         self._workers = {version: Connections(url, WORKER_TIMEOUT_S) for version, url in options.workers.items()}
+        self._comparisons: deque[tuple[int, bool]] = deque(maxlen=COMPARISONS)
+        self._comparing: set[asyncio.Task[None]] = set()
+        self._next_comparison = 0
         self._rng = np.random.default_rng(11)
         self.app = Starlette(
             routes=[
                 Route("/learners/{learner:path}/cohort", self._cohort),
+                Route("/comparisons", self._get_comparisons),
                 Route("/faults", self._get_faults),
                 Route("/faults", self._put_faults, methods=["PUT"]),
                 Route("/health", self._health),
@@ -93,24 +98,19 @@ class Front:
         version = flag.version if flag.version in self._workers else self._options.baseline
         is_candidate = version == self._options.candidate
         compare = is_candidate and self._rng.random() < self._options.compare_share
-        check = asyncio.create_task(self._ask(self._options.baseline, learner)) if compare else None
 
         served_by = version
         status, answer = await self._ask(version, learner)
         fallback = status == 503 and answer.get("type") == DEPENDENCY_DOWN
         if fallback:
             served_by = self._options.baseline
-            status, answer = await (check or self._ask(served_by, learner))
+            status, answer = await self._ask(served_by, learner)
         self.served[f"{version} fallback" if fallback else version] += 1
         if status != 200:
             self.served[f"{version} failed"] += 1
             return problem(502, answer.get("title", "the analyzer failed"), version=version, fallback=fallback)
 
-        compared = disagreed = False
-        if check is not None and not fallback:
-            check_status, expected = await check
-            compared = check_status == 200
-            disagreed = compared and not same_answer(answer, expected)
+        comparison = self._compare_later(learner, answer) if compare and not fallback else None
         drop = faults.REVENUE_FACTOR if self.fault is Fault.REVENUE and is_candidate and not fallback else 1.0
         money = money_of(learner, self._rng, drop)
         return JSONResponse(
@@ -119,8 +119,7 @@ class Front:
                 "version": version,
                 "served_by": served_by,
                 "fallback": fallback,
-                "compared": compared,
-                "disagreed": disagreed,
+                "comparison": comparison,
                 "segment": segment,
                 "flag": {"variant": flag.variant, "reason": flag.reason, "defaulted": flag.defaulted},
                 "revenue": money.revenue,
@@ -128,6 +127,29 @@ class Front:
                 "simulated": LABEL,
             }
         )
+
+    def _compare_later(self, learner: str, answer: Mapping[str, Any]) -> int:
+        """Let the baseline compute an answer too, without anybody waiting for it; return the comparison's number.
+
+        Within the request it would be timed as the candidate's latency.
+        """
+        number = self._next_comparison
+        self._next_comparison += 1
+
+        async def compare() -> None:
+            status, expected = await self._ask(self._options.baseline, learner)
+            if status == 200:
+                self._comparisons.append((number, not same_answer(answer, expected)))
+
+        task = asyncio.create_task(compare())
+        self._comparing.add(task)
+        task.add_done_callback(self._comparing.discard)
+        return number
+
+    async def _get_comparisons(self, request: Request) -> Response:
+        if refused := foreign(request, self._options.port):
+            return refused
+        return JSONResponse({"disagreed": dict(self._comparisons)})
 
     async def _ask(self, version: str, learner: str) -> tuple[int, dict[str, Any]]:
         """Return a worker's status and answer; 502 where it can't be reached."""

@@ -118,6 +118,7 @@ class Load:
         self._rng = np.random.default_rng(seed)
         self._requests: list[dict[str, Any]] = []
         self._probes: list[dict[str, Any]] = []
+        self._to_compare: dict[int, dict[str, Any]] = {}
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self, stopped: asyncio.Event) -> None:
@@ -181,10 +182,26 @@ class Load:
             "segment": self._segments[learner],
             "region": "",
         }
-        for name in ("fallback", "compared", "disagreed", "revenue", "cost"):
+        for name in ("fallback", "revenue", "cost"):
             if name in answer:
                 record[name] = answer[name]
+        if answer.get("comparison") is not None:
+            self._to_compare[answer["comparison"]] = record
         self._requests.append(record)
+
+    async def _fill_in_comparisons(self) -> None:
+        """Note in the records at hand what came of the comparisons with the baseline's answers."""
+        if not self._to_compare:
+            return
+        try:
+            _, body = await self._front.get("/comparisons")
+            disagreed: dict[str, bool] = json.loads(body)["disagreed"]
+        except (Unreachable, ValueError, KeyError):
+            disagreed = {}
+        for number, record in self._to_compare.items():
+            if (differs := disagreed.get(str(number))) is not None:
+                record |= {"compared": True, "disagreed": differs}
+        self._to_compare = {}
 
     async def _probe_on_and_on(self, prober: Prober) -> None:
         """Send one probe a plan-second."""
@@ -205,6 +222,7 @@ class Load:
             # At the beginning of a sample's span, so that a batch is one span's.
             at = max(at + interval, time.time())
             await asyncio.sleep(at - time.time())
+            await self._fill_in_comparisons()
             self._pusher.add(self._requests, self._probes)
             self._requests, self._probes = [], []
             await self._pusher.flush()

@@ -37,6 +37,9 @@ def test_load_measures_and_pushes(service: Any, start_load: Any) -> None:
     for record in requests:
         assert record["version"] == ("fast" if bucket("salt", record["learner"]) < 0.01 else "original")
         assert record["segment"]
+    fast = [record for record in requests if record["version"] == "fast"]
+    assert sum(record.get("compared", False) for record in fast) >= 0.8 * len(fast)
+    assert not any(record.get("disagreed") for record in requests)
     assert {probe["version"] for probe in probes} == {"original", "fast"}
     assert 0.7 * 4 * 80 < len(probes) < 1.5 * 4 * 80
     assert all(probe["ok"] for probe in probes)
