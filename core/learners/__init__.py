@@ -2,7 +2,16 @@
 
 from core.learners.cohorts import Cohort
 from core.learners.constants import Constants
-from core.learners.events import DAY_US, WEEK_US, Event, Events, EventsError, from_columns, from_events, read_events
+from core.learners.events import DAY_US, WEEK_US, Event, Events, EventsError, from_columns, from_events
+from core.learners.importing import (
+    EventStream,
+    MappingError,
+    collect,
+    collect_batches,
+    load_mapping,
+    open_events,
+    read_events,
+)
 from core.learners.kernel import Scan, finish, scan, scan_one
 from core.learners.model import CohortModel, find_cohorts
 from core.learners.reference import Observation, observe, traits_of
@@ -17,16 +26,22 @@ __all__ = [
     "CohortModel",
     "Constants",
     "Event",
+    "EventStream",
     "Events",
     "EventsError",
+    "MappingError",
     "Observation",
     "Scan",
     "Traits",
+    "collect",
+    "collect_batches",
     "find_cohorts",
     "finish",
     "from_columns",
     "from_events",
+    "load_mapping",
     "observe",
+    "open_events",
     "read_events",
     "scan",
     "scan_one",

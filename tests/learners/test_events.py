@@ -5,7 +5,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from core.learners.events import DAY_US, Event, EventsError, from_events, read_events
+from core.learners import read_events
+from core.learners.events import DAY_US, Event, EventsError, from_events
 
 OULAD = Path(__file__).parents[3] / "shared" / "data" / "oulad"
 
@@ -72,8 +73,8 @@ def test_numbers_are_seconds(tmp_path: Path) -> None:
     ("name", "text", "expected"),
     [
         ("e.csv", "learner_id,ts,skill\na,1,s\n", "column domain is missing"),
-        ("e.json", "{}", "expected .parquet or .csv"),
-        ("e.parquet", "not parquet", "can't be read"),
+        ("e.json", "{}", "column learner_id, ts, domain, skill is missing"),
+        ("e.parquet", "not parquet", "none of the formats tried"),
     ],
 )
 def test_what_cannot_be_read_is_said(tmp_path: Path, name: str, text: str, expected: str) -> None:

@@ -1,0 +1,62 @@
+"""Parquet: the wanted columns only, some row groups' worth at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+
+from core.learners.events import EventsError
+from core.learners.importing import fingerprint
+from core.learners.importing.canonical import FIELDS, TEXTS, one_array
+from core.learners.importing.chunk import Chunk, columns_original
+
+MAGIC = b"PAR1"
+ROWS = 1 << 19
+"""Rows of a chunk."""
+
+
+@contextmanager
+def _opened(path: Path, dictionaries: list[str] | None = None) -> Iterator[pyarrow.parquet.ParquetFile]:
+    try:
+        with pyarrow.parquet.ParquetFile(path, read_dictionary=dictionaries, memory_map=True) as file:
+            yield file
+    except (pa.ArrowException, OSError) as error:
+        with path.open("rb") as raw:
+            raw.seek(max(0, path.stat().st_size - 4))
+            cut = raw.read(4) != MAGIC
+        why = "it is cut off: its end is missing; copy it again" if cut else f"it is damaged ({error})"
+        raise EventsError(f"{path}: the Parquet file can't be read: {why}") from None
+
+
+def names(path: Path) -> list[str]:
+    """Return a Parquet file's column names; raises EventsError for a damaged file."""
+    with _opened(path) as file:
+        return list(file.schema_arrow.names)
+
+
+def read(path: Path, wanted: list[str]) -> Iterator[Chunk]:
+    """Yield a Parquet file's rows. Repeated rows are known by all of its columns."""
+    columns = names(path)
+    kept = [name for name in columns if name in wanted]
+    partial = not set(columns) <= set(FIELDS) or len(kept) < len(columns)
+    with _opened(path) as file:
+        # Text columns come as codes, as they are stored; other types have no dictionary to take.
+        schema = file.schema_arrow
+    encoded = [name for name in columns if pa.types.is_string(schema.field(name).type) and name in (*TEXTS, *kept)]
+    with _opened(path, encoded) as file:
+        row = 1
+        for batch in file.iter_batches(ROWS, columns=columns if partial else kept):
+            found = {name: one_array(batch.column(name)) for name in batch.schema.names}
+            yield Chunk(
+                file=str(path),
+                columns={name: found[name] for name in kept},
+                lines=np.arange(row, row + batch.num_rows),
+                original=columns_original(columns if partial else kept, found),
+                ids=fingerprint.of_rows(list(found.values())) if partial and batch.num_rows else None,
+            )
+            row += batch.num_rows
