@@ -108,7 +108,7 @@ class Deliveries:
                     f"it has changed since you looked: it is {before.state} now ({before.why}). Look again"
                 )
                 return Outcome(before, moved_on, not before.needs_switch)
-            change = machine.apply(before, command, self.store.clock().now())
+            change = self._overruled(tx, before, command) or machine.apply(before, command, self.store.clock().now())
             if isinstance(change, Change):
                 self._commit(tx, before, change, command)
         if isinstance(change, Refusal):
@@ -121,6 +121,18 @@ class Deliveries:
             else "decided and recorded, but the traffic switch has not confirmed it yet; it is tried again"
         )
         return Outcome(self.status(deployment_id), None, switched, note)
+
+    @staticmethod
+    def _overruled(tx: Tx, status: Status, command: Command) -> Refusal | None:
+        """Refuse what would set two deployments of one flag against each other."""
+        back_from_completed = command.action is Action.ROLL_BACK and status.state is State.COMPLETED
+        if command.action is not Action.RETRY and not back_from_completed:
+            return None
+        under_way = [s.id for s in records.read_all(tx.connection, status.plan.flag) if not s.state.ended]
+        if not under_way:
+            return None
+        hint = "roll that one back" if back_from_completed else "finish, abort or roll it back first"
+        return Refusal(f"deployment {under_way[0]} of flag {status.plan.flag!r} is under way and decides: {hint}")
 
     def _commit(self, tx: Tx, before: Status, change: Change, command: Command) -> None:
         records.replace_deployment(tx, before, change.status)

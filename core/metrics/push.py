@@ -118,6 +118,7 @@ def aggregate(
     spans: Spans,
     now: float,
     hashed: Callable[[str], str],
+    reports_on: frozenset[str] = frozenset(),
 ) -> Aggregated:
     """Add records up.
 
@@ -127,6 +128,8 @@ def aggregate(
         spans: how they are laid out.
         now: wall time.
         hashed: turns a learner's id into what is stored (`learner_hasher`).
+        reports_on: versions whose every request this sender would report; with these a batch of nothing is a sign of
+            life.
     """
     sums: dict[_Key, _Sums] = {}
     probed: dict[_Key, _Sums] = {}  # apart: a row of nothing but probes says nothing of the source of requests
@@ -155,12 +158,12 @@ def aggregate(
         into = _at(probed, spans, spans.clock.plan(min(probe.ts, now)), probe.version, "", "")
         into.probes += 1
         into.probes_ok += probe.ok
-    # Who reports on one version reports on all: a version without a request in a span is a healthy zero, not silence. A
-    # batch of nothing says so of the present span.
+    # A version that the sender reports on and that nobody asked for is a healthy zero, not silence. Of a version that
+    # the sender doesn't name nothing is known: another one may report on it, and may have died.
     if not accepted and not rejected:
         heard.add(math.floor(spans.clock.plan(now) / spans.sample_s))
     spoken_of = {(number, version) for number, version, *_ in sums}
-    for number, version in product(heard, spans.versions):
+    for number, version in product(heard, spans.versions & reports_on):
         if (number, version) not in spoken_of:
             sums[number, version, "", ""] = _Sums()
     samples = tuple(

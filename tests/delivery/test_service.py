@@ -86,6 +86,29 @@ def test_one_deployment_a_flag_at_a_time(service, started):
     assert service.create(plan(), "cli:test").state is State.DRAFT
 
 
+def test_a_retry_does_not_start_beside_a_later_deployment(service, started):
+    service.command(started.id, person(Action.ROLL_BACK))
+    later = service.create(plan(), "cli:test")
+    refused = service.command(started.id, person(Action.RETRY))
+    assert refused.refusal is not None
+    assert later.id in refused.refusal.reason
+    service.command(later.id, person(Action.ABORT))
+    assert service.command(started.id, person(Action.RETRY)).refusal is None
+
+
+def test_a_completed_deployment_is_not_rolled_back_beside_the_later_one_that_decides(service, started):
+    for _ in range(3):
+        service.command(started.id, person(Action.ADVANCE))
+    assert service.status(started.id).state is State.COMPLETED
+    later = service.create(plan(), "cli:test")
+    service.command(later.id, person(Action.START))
+    refused = service.command(started.id, person(Action.ROLL_BACK))
+    assert refused.refusal is not None
+    assert "roll that one back" in refused.refusal.reason
+    service.command(later.id, person(Action.ABORT))
+    assert service.command(started.id, person(Action.ROLL_BACK)).switched
+
+
 def test_an_unknown_deployment(service):
     with pytest.raises(Unknown, match="no deployment 'x'"):
         service.command("x", person(Action.HOLD))

@@ -23,8 +23,21 @@ def request(**changed: Any) -> RequestRecord:
     return RequestRecord(**{"ts": NOW - 10, "learner": "u1", "version": "fast", "latency_ms": 12.0} | changed)
 
 
-def added(*records: RequestRecord, probes: tuple[ProbeRecord, ...] = (), spans: Spans = SPANS) -> Aggregated:
-    return aggregate("b1", records, probes, spans=spans, now=NOW, hashed=lambda learner: f"#{learner}")
+def added(
+    *records: RequestRecord,
+    probes: tuple[ProbeRecord, ...] = (),
+    spans: Spans = SPANS,
+    reports_on: tuple[str, ...] = (),
+) -> Aggregated:
+    return aggregate(
+        "b1",
+        records,
+        probes,
+        spans=spans,
+        now=NOW,
+        hashed=lambda learner: f"#{learner}",
+        reports_on=frozenset(reports_on),
+    )
 
 
 def told(found: Aggregated) -> list[Sample]:
@@ -33,8 +46,28 @@ def told(found: Aggregated) -> list[Sample]:
 
 
 def test_nothing_comes_to_nothing() -> None:
-    found = added()
+    assert added() == Aggregated((), (), 0, {})
+
+
+def test_a_batch_of_nothing_is_a_healthy_zero_of_each_version_reported_on() -> None:
+    found = added(reports_on=("fast", "original", "a third"))
+    assert sorted(s.version for s in found.samples) == ["fast", "original"]
+    assert all(s.start <= NOW < s.start + 30 for s in found.samples)
     assert (told(found), found.totals, found.accepted, found.rejected) == ([], (), 0, {})
+
+
+def test_a_version_nobody_asked_for_is_a_healthy_zero_where_the_sender_reports_on_it() -> None:
+    found = added(request(segment="new"), reports_on=("original",))
+    zero = [s for s in found.samples if s.version == "original"]
+    assert [(s.requests, s.probes, s.segment) for s in zero] == [(0, 0, "")]
+
+
+def test_a_sender_says_nothing_of_a_version_that_another_one_reports_on() -> None:
+    assert {s.version for s in added(request(), reports_on=("fast",)).samples} == {"fast"}
+
+
+def test_a_sender_whose_every_record_is_refused_shows_nothing_alive() -> None:
+    assert added(request(ts=NOW + 999), reports_on=("fast",)).samples == ()
 
 
 def test_one_request_is_one_sample_aligned_to_the_plans_spans() -> None:

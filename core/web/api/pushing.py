@@ -59,7 +59,10 @@ def push_requests(body: RequestsIn, context: Ctx) -> dict[str, Any]:
         if not remember_batch(tx.connection, f"{body.flag}\0{body.batch}", now):
             return _answer(context, "records", 0, sent, {})
         spans = _spans(status, clock)
-        found = aggregate(body.batch, requests, probes, spans=spans, now=now, hashed=context.hashed)
+        reports_on = frozenset(body.versions)
+        found = aggregate(
+            body.batch, requests, probes, spans=spans, now=now, hashed=context.hashed, reports_on=reports_on
+        )
         add_samples(tx.connection, body.flag, found.samples)
         if spans.phase_started is not None:
             add_learner_totals(tx.connection, status.id, spans.phase_started, found.totals)

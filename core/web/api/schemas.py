@@ -82,6 +82,11 @@ class RequestsIn(Body):
 
     batch: Id
     flag: Name
+    versions: list[Name] = Field(
+        [],
+        max_length=16,
+        description="versions whose every request this sender reports: one without requests is a healthy zero then",
+    )
     requests: list[RequestIn] = Field([], max_length=MAX_ROWS)
     probes: list[ProbeIn] = Field([], max_length=MAX_ROWS)
 
