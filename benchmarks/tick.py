@@ -1,0 +1,73 @@
+"""A tick of the monitor with four hours of samples, eight segments and two versions behind it."""
+
+from __future__ import annotations
+
+import gc
+import time
+from pathlib import Path
+
+from benchmarks.figures import Row, Spread, ms, times
+from benchmarks.history import SEGMENTS, SPANS, add_spans, make_home, stop_clock
+from core.delivery import Deliveries, Monitor
+from core.traffic import FlagService
+
+NAME = "tick"
+REPEATS = 40
+AIM_MS = 50.0
+_HOLDER = "benchmark"
+
+
+def run(folder: Path, spans: int = SPANS, repeats: int = REPEATS) -> list[Row]:
+    """Measure ticks that go on from the last one, each with a new span's samples; then first ticks after a start."""
+    home = make_home(folder / "tick", spans)
+    begin = home.ends - spans * home.plan.sample_s
+    store = home.open()
+    flags = FlagService(store)
+    deliveries = Deliveries(store, flags)
+    settings = home.settings()
+    try:
+        monitor = Monitor(deliveries, settings, holder=_HOLDER)
+        monitor.tick()  # judges the checkpoints of all four hours
+        gc.collect()
+        gc.freeze()  # as the server does
+        steady = []
+        for number in range(spans, spans + repeats):
+            add_spans(store, home.plan, begin, range(number, number + 1))
+            stop_clock(store, begin + (number + 1) * home.plan.sample_s)
+            steady.append(_timed(monitor))
+        # The same holder has the lease already, so that each new monitor begins at once.
+        cold = [_timed(Monitor(deliveries, settings, holder=_HOLDER)) for _ in range(repeats)]
+        state = deliveries.status(home.deployment).state
+    finally:
+        gc.unfreeze()
+        flags.close()
+        store.close()
+    if not state.carries_traffic or state.ended:
+        raise RuntimeError(f"the deployment that was to be judged is {state}")
+    history = f"{spans * home.plan.sample_s / 3600:g} h x {SEGMENTS} segments x 2 versions"
+    one, first = Spread.of(steady), Spread.of(cold)
+    return [
+        Row(
+            NAME,
+            f"Monitor tick, {history}",
+            f"median {ms(one.p50)}, longest of {one.count} {ms(one.max)}",
+            one.named(),
+            f"< {AIM_MS:g} ms",
+            one.max < AIM_MS,
+        ),
+        Row(
+            NAME,
+            "The first tick after a start, which reads all of them",
+            f"median {ms(first.p50)}, longest of {first.count} {ms(first.max)} ({times(first.p50 / one.p50)})",
+            first.named() | {"ratio": first.p50 / one.p50},
+        ),
+    ]
+
+
+def _timed(monitor: Monitor) -> float:
+    began = time.perf_counter()
+    done = monitor.tick()
+    seconds = time.perf_counter() - began
+    if not done.led or done.deployments != 1:
+        raise RuntimeError(f"a tick did not judge: {done}")
+    return seconds
