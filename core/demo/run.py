@@ -242,7 +242,8 @@ class _Demo:
         total = sum(phase.lasts_s for phase in self.plan.phases) / self.options.speed
         outcome = wait_for_outcome(api, deployment, self.fault, since, total * 1.25 + 60, still_running)
         if outcome is None:
-            raise DemoError(self._what_died() or "no outcome within the time that the plan takes")
+            stopped = "stopped before there was an outcome" if self.stop.is_set() else ""
+            raise DemoError(self._what_died() or stopped or "no outcome within the time that the plan takes")
         self._print(outcome, service)
         return 0
 
