@@ -241,12 +241,16 @@ async def _run(options: argparse.Namespace) -> None:
     gc.collect()
     gc.freeze()
     async with client(TIMEOUT_S) as http:
+        probers = [Prober(*pair.split("=", 1)) for pair in options.probe]
+        versions = [prober.version for prober in probers]
         load = Load(
             traffic,
             segments,
             options.front,
-            [Prober(*pair.split("=", 1)) for pair in options.probe],
-            Pusher(http, f"{options.api}/api/v1/requests", os.environ["CANARY_DEMO_PUSH_TOKEN"], options.flag),
+            probers,
+            Pusher(
+                http, f"{options.api}/api/v1/requests", os.environ["CANARY_DEMO_PUSH_TOKEN"], options.flag, versions
+            ),
             options.speed,
             options.sample_s,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -17,24 +18,23 @@ MAX_BATCHES = 200  # at 0.75 s a batch, two and a half minutes without the API
 class Pusher:
     """Sends batches in order; keeps those that can't be sent yet, and drops the oldest when there are too many."""
 
-    def __init__(self, http: httpx.AsyncClient, url: str, token: str, flag: str) -> None:
+    def __init__(self, http: httpx.AsyncClient, url: str, token: str, flag: str, versions: Sequence[str]) -> None:
+        """Push to `url`; `versions` are those whose every request is reported, so that none is a healthy zero."""
         self.dropped = 0
         self.sent = 0
         self._http = http
         self._url = url
         self._headers = {"Authorization": f"Bearer {token}"}
-        self._flag = flag
+        self._about = {"flag": flag, "versions": list(versions)}
         self._waiting: deque[dict[str, Any]] = deque()
         self._failing = False
 
     def add(self, requests: list[dict[str, Any]], probes: list[dict[str, Any]]) -> None:
-        """Queue a batch."""
-        if not requests and not probes:
-            return
+        """Queue a batch; an empty one says that there was nothing, not that nobody looked."""
         if len(self._waiting) == MAX_BATCHES:
             self._waiting.popleft()
             self.dropped += 1
-        self._waiting.append({"batch": uuid.uuid4().hex, "flag": self._flag, "requests": requests, "probes": probes})
+        self._waiting.append({"batch": uuid.uuid4().hex, **self._about, "requests": requests, "probes": probes})
 
     async def flush(self) -> None:
         """Send what is waiting, oldest first, until one can't be sent; that one keeps its id for the next attempt."""

@@ -30,6 +30,7 @@ def test_load_measures_and_pushes(service: Any, start_load: Any) -> None:
     assert process.wait(10) == 0
     batches = service.platform.pushed
     assert len({batch["batch"] for batch in batches}) == len(batches) >= 4
+    assert all(batch["versions"] == ["original", "fast"] for batch in batches)
     requests = [record for batch in batches for record in batch["requests"]]
     probes = [record for batch in batches for record in batch["probes"]]
     assert all(record["ok"] and 0 < record["latency_ms"] < 5000 for record in requests)
@@ -64,8 +65,7 @@ def test_batches_are_kept_repeated_by_id_and_bounded() -> None:
 
     async def run() -> Pusher:
         async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-            pusher = Pusher(http, "http://api/api/v1/requests", "token", "analyzer")
-            pusher.add([], [])
+            pusher = Pusher(http, "http://api/api/v1/requests", "token", "analyzer", ["original", "fast"])
             pusher.add([{"n": 1}], [])
             for _ in range(3):
                 await pusher.flush()
@@ -84,7 +84,7 @@ def test_a_refused_batch_is_dropped_not_repeated() -> None:
     async def run() -> Pusher:
         transport = httpx.MockTransport(lambda _: httpx.Response(422, text="no"))
         async with httpx.AsyncClient(transport=transport) as http:
-            pusher = Pusher(http, "http://api/", "token", "analyzer")
+            pusher = Pusher(http, "http://api/", "token", "analyzer", ["original", "fast"])
             pusher.add([{"n": 1}], [])
             await pusher.flush()
             await pusher.flush()
