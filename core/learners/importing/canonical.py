@@ -154,6 +154,8 @@ def numbers(column: pa.Array) -> tuple[NDArray[np.float64], Mask]:
 
 
 def _number(word: str) -> float | None:
+    if word.lower() in ("true", "false"):  # "correct: true" is a score of 1
+        return float(word.lower() == "true")
     try:
         return float(word) if "_" not in word else None
     except ValueError:

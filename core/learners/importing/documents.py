@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.learners.events import EventsError
-from core.learners.importing.files import BLOCK, BOM, LONGEST_LINE, blocks, opened
+from core.learners.importing.files import BLOCK, BOM, LONGEST_LINE, Block, blocks, opened
 from core.learners.importing.paths import Record
 from core.learners.importing.rejected import Refusal, shown
 
@@ -34,25 +34,28 @@ class Found:
 
 def by_line(path: Path) -> Iterator[Found]:
     """Yield the records of a file with one JSON value a line; wrapping objects and lists are taken apart."""
-    name = str(path)
     for block in blocks(path):
-        for refusal, text in block.refused:
-            yield Found(refusal.line, text, None, refusal)
-        text = block.data.decode() if block.data.isascii() else ""
-        starts, ends, lines = block.starts.tolist(), block.ends.tolist(), block.lines.tolist()
-        for start, end, line in zip(starts, ends, lines, strict=True):
-            row = text[start:end] if text else block.data[start:end].decode()
-            try:
-                value = json.loads(row)
-            except (ValueError, RecursionError) as error:
-                if not row.strip():
-                    continue
+        yield from of_lines(str(path), block)
+
+
+def of_lines(name: str, block: Block) -> Iterator[Found]:
+    """Yield the records of some lines."""
+    for refusal, text in block.refused:
+        yield Found(refusal.line, text, None, refusal)
+    text = block.data.decode() if block.data.isascii() else ""
+    starts, ends, lines = block.starts.tolist(), block.ends.tolist(), block.lines.tolist()
+    for start, end, line in zip(starts, ends, lines, strict=True):
+        row = text[start:end] if text else block.data[start:end].decode()
+        try:
+            value = json.loads(row)
+        except (ValueError, RecursionError) as error:
+            if row.strip():
                 yield Found(line, row, None, Refusal("the line is not JSON", name, line, shown(_where(error, row))))
-                continue
-            if type(value) is dict and not any(type(value.get(key)) is list for key in LISTS):
-                yield Found(line, row, value)
-            else:
-                yield from _taken_apart(value, name, line, row)
+            continue
+        if type(value) is dict and not any(type(value.get(key)) is list for key in LISTS):
+            yield Found(line, row, value)
+        else:
+            yield from _taken_apart(value, name, line, row)
 
 
 def _where(error: Exception, text: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
 
 _STEP = re.compile(r'(?:^|\.)([^.\[\]"]+)|\[(-?\d+)\]|\["((?:[^"\\]|\\.)*)"\]')
 
 Record = dict[str, Any]
-Getter = Callable[[Record], str | None]
+Column = list[str | None]
 
 
 class BadPath(ValueError):
@@ -32,32 +32,61 @@ def steps(path: str) -> tuple[str | int, ...]:
     return tuple(found)
 
 
-def getter(path: str) -> Getter:
-    """Return a function that takes what is at a path out of a record, as text; None where nothing is.
+class Extractor:
+    """Takes what is at some paths out of records, as text, None where nothing is.
 
     Where a record has a list and the path a key, the list's first element is taken: xAPI's context activities may be
-    one or a list of one. An object or a list at the path's end is told as JSON.
+    one or a list of one. An object or a list at a path's end is told as JSON.
+
+    Attributes:
+        columns: by path, one value a record so far.
     """
-    keys = steps(path)
-    if len(keys) == 1 and isinstance(keys[0], str):
-        only = keys[0]
-        return lambda record: told(record.get(only))
 
-    def get(record: Record) -> str | None:
-        value: Any = record
-        for key in keys:
+    def __init__(self, paths: Iterable[str]) -> None:
+        self.columns: dict[str, Column] = {path: [] for path in paths}
+        self._root = _Branch()
+        for path, column in self.columns.items():
+            self._root.grow(steps(path), column)
+
+    def add(self, record: Record) -> None:
+        """Take the values out of one more record."""
+        self._root.walk(record)
+
+
+class _Branch:
+    """A step that several paths may share, so that it is gone once."""
+
+    def __init__(self) -> None:
+        self.branches: dict[str | int, _Branch] = {}
+        self.ends: list[Column] = []  # of paths that end here
+        self.below: list[Column] = []  # of all paths that lead through here or end here
+
+    def grow(self, keys: tuple[str | int, ...], column: Column) -> None:
+        self.below.append(column)
+        if keys:
+            self.branches.setdefault(keys[0], _Branch()).grow(keys[1:], column)
+        else:
+            self.ends.append(column)
+
+    def walk(self, value: Any) -> None:
+        for key, branch in self.branches.items():
             if type(value) is dict:
-                value = value.get(key)
-            elif type(value) is list:
+                inner = value.get(key)
+            elif type(value) is list and value:
                 if type(key) is int:
-                    value = value[key] if -len(value) <= key < len(value) else None
+                    inner = value[key] if -len(value) <= key < len(value) else None
                 else:
-                    value = value[0].get(key) if value and type(value[0]) is dict else None
+                    inner = value[0].get(key) if type(value[0]) is dict else None
             else:
-                return None
-        return told(value)
-
-    return get
+                inner = None
+            if inner is None:
+                for column in branch.below:
+                    column.append(None)
+                continue
+            for column in branch.ends:
+                column.append(inner if type(inner) is str else told(inner))
+            if branch.branches:
+                branch.walk(inner)
 
 
 def told(value: Any) -> str | None:

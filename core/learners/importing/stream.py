@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from core.learners.events import EventsError
 from core.learners.importing import canonical as c
-from core.learners.importing import delimited, detect, documents, oulad, parquet, records, sql
+from core.learners.importing import delimited, detect, documents, jsonlines, oulad, parquet, records, sql
 from core.learners.importing.chunk import Chunk
 from core.learners.importing.guess import suggested
 from core.learners.importing.mapping import Mapping, apply, by_name
@@ -178,6 +178,8 @@ def _file(path: Path, kind: str) -> Source:
     notes: list[str] = []
 
     def read(wanted: list[str]) -> Iterator[Chunk]:
+        if lines and jsonlines.is_flat(wanted):
+            return jsonlines.read(path, wanted)
         flow = documents.by_line(path) if lines else documents.by_element(path, notes)
         return records.chunks(str(path), flow, wanted)
 
