@@ -198,8 +198,17 @@ def _pooling(plan: Plan) -> list[Trigger]:
     return [t for t in plan.triggers if t.limit.figure in pools or t.limit.figure.quantile is not None]
 
 
-def _fires(plan: Plan, trigger: Trigger, bad: Ints, trials: Ints, after: int = 0) -> Bools:
-    """Apply a trigger at every look from `after` on; shape (runs, looks - after)."""
+def fires(plan: Plan, trigger: Trigger, bad: Ints, trials: Ints, after: int = 0) -> Bools:
+    """Apply a trigger at every look from `after` on.
+
+    Args:
+        plan: whose rules. trigger: one whose figure is made of counts.
+        bad, trials: in each sample, shape (runs, samples); samples follow each other without gaps.
+        after: first look.
+
+    Returns:
+        Whether it is breached, shape (runs, samples - after).
+    """
     seconds = np.full(bad.shape[-1], plan.sample_s)
     start = np.arange(bad.shape[-1]) * seconds
     at = np.arange(after, bad.shape[-1])
@@ -214,7 +223,7 @@ def _healthy_row(traffic: _Traffic, condition: Condition, runs: int, rng: np.ran
         rate = condition.rate(trigger.limit.figure)
         if trigger.then == "roll back" and rate > 0:  # without a single bad event nothing fires
             drawn = traffic.sample(trigger.limit.figure, np.full(looks, rate), runs, rng)
-            acted |= _fires(plan, trigger, *drawn).any(axis=1)
+            acted |= fires(plan, trigger, *drawn).any(axis=1)
     return _row(traffic, condition, True, "roll back", acted, None, looks)
 
 
@@ -235,7 +244,7 @@ def _fault_row(
     rates[:before] = usual.rate(figure)
     drawn = traffic.sample(figure, rates, runs, rng)
     for trigger in triggers:
-        fired = _fires(plan, trigger, *drawn, after=before)
+        fired = fires(plan, trigger, *drawn, after=before)
         first = np.minimum(first, np.where(fired.any(axis=1), fired.argmax(axis=1), after))
     delay_s = np.sort(np.where(first < after, (first + 1) * plan.sample_s, np.inf))
     then = "roll back" if any(t.then == "roll back" for t in triggers) else "hold"
