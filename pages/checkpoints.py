@@ -5,7 +5,7 @@ import streamlit as st
 from core.web import html, parts, reading
 from core.web.views import checkpoints as view
 
-deployment = reading.shown(st.query_params.get("deployment"))
+deployment = parts.shown()
 st.html(html.title("Checkpoints", "What was judged, when, and how late; nothing here changes afterwards."))
 
 if deployment is None:
@@ -15,7 +15,7 @@ if deployment is None:
 found = reading.snapshot(deployment)
 attempts = view.attempts(found.status, found.checkpoints)
 with st.container(horizontal=True, vertical_alignment="center"):
-    parts.choose_deployment()
+    parts.choose_deployment(deployment)
     attempt = attempts[0]
     if len(attempts) > 1:
         attempt = st.selectbox(

@@ -15,7 +15,6 @@ st.html(
 count = reading.log_length()
 st.html(html.seal(reading.verified(count)))
 
-known = dict(reading.deployment_names())
 with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
     text = st.text_input(
         "Text", key="text", bind="query-params", icon=":material/search:", placeholder="in reasons", width=240
@@ -28,9 +27,8 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
     )
     deployment = st.selectbox(
         "Deployment",
-        list(known),
+        [id_ for id_, _, _ in reading.names()],
         index=None,
-        format_func=known.__getitem__,
         key="deployment",
         bind="query-params",
         placeholder="all",

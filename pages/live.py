@@ -7,7 +7,7 @@ from core.web import figures, html, parts, reading
 from core.web.views import choices, live, pulse, rows, times
 
 theme = st.context.theme.type
-deployment = reading.shown(st.query_params.get("deployment"))
+deployment = parts.shown()
 
 parts.tell()
 
@@ -19,7 +19,7 @@ first = reading.snapshot(deployment)
 parts.remember(first.status)
 
 with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
-    parts.choose_deployment()
+    parts.choose_deployment(deployment)
     paused = st.toggle(
         "Pause",
         key="paused",
@@ -63,6 +63,9 @@ now()
 st.subheader("Actions", anchor=False)
 parts.action_grid(first.status, first.now)
 
+if reading.settings().demo_url is not None:
+    parts.faults()
+
 if first.status.phase >= 0:
     st.subheader("Over time", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -81,8 +84,6 @@ if first.status.phase >= 0:
 
     over_time()
 
-if reading.settings().demo_url is not None:
-    parts.faults()
 if first.status.state.ended:
     st.subheader("Next roll-out", anchor=False)
     parts.plan_choice()

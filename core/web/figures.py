@@ -155,7 +155,7 @@ def _range(drawn: Sequence[float], limits: Sequence[float], figure: Figure | Non
         room = max(high - low, 0.05)
         return [low - 0.15 * room, min(high + 0.15 * room, 100.0 + 0.1 * room)]
     if figure is None or figure.quantile is not None or low >= 0:
-        return [0.0, high * 1.15 or 1.0]
+        return [-0.03 * high, high * 1.15] if high > 0 else [0.0, 1.0]
     room = max(high - low, 1e-9)
     return [low - 0.1 * room, high + 0.1 * room]
 

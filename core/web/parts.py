@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import streamlit as st
 
@@ -16,7 +19,10 @@ from core.web.views.marks import Mark, Tone
 
 ROLL_BACK_KEY = "Ctrl+Backspace"
 """Keyboard shortcut that opens the rollback dialog."""
+PLANS = Path(__file__).resolve().parents[2] / "data" / "plans"
+DEMO_PLAN = PLANS / "demo.yaml"
 _ASKED = frozenset({Action.ROLL_BACK, Action.ABORT, Action.ADVANCE, Action.RETRY, Action.RESUME})
+_HEALTHY = "healthy"
 _GRID = (Action.START, Action.ADVANCE, Action.HOLD, Action.RESUME, Action.RETRY, Action.ABORT)
 _ICONS = {
     Tone.GOOD: ":material/check_circle:",
@@ -57,20 +63,31 @@ def follow(status: Status) -> None:
         st.rerun()
 
 
-def choose_deployment(key: str = "deployment") -> None:
+def shown() -> str | None:
+    """Return the id of the deployment that the page shows: that of the address, else the one of a moment ago."""
+    deployment = reading.shown(st.query_params.get("deployment"), st.session_state.get("shown"))
+    st.session_state["shown"] = deployment
+    return deployment
+
+
+def choose_deployment(shown_: str) -> None:
     """Offer the deployments there are; the choice is in the address, so that it can be shared."""
     known = dict(reading.deployment_names())
-    if len(known) < 2:
-        return
-    st.selectbox(
-        "Deployment",
-        list(known),
-        format_func=lambda id_: known.get(id_, id_),
-        key=key,
-        bind="query-params",
-        label_visibility="collapsed",
-        width=330,
-    )
+    if len(known) > 1:
+        st.session_state["choice"] = shown_
+        st.selectbox(
+            "Deployment",
+            list(known),
+            format_func=known.__getitem__,
+            key="choice",
+            on_change=_choose,
+            label_visibility="collapsed",
+            width=330,
+        )
+
+
+def _choose() -> None:
+    st.query_params["deployment"] = st.session_state["choice"]
 
 
 def roll_back_bar(status: Status, now: float) -> None:
@@ -117,8 +134,19 @@ def action_grid(status: Status, now: float) -> None:
                 st.caption(f"Not now: {offered[action].refusal}." if offered[action].refusal else offered[action].does)
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """An action that a dialog asks about; each click asks anew, so closing one dialog can't close the next."""
+
+    deployment: str
+    action: Action
+    number: int
+
+
 def _ask(deployment: str, action: Action) -> None:
-    st.session_state["asking"] = (deployment, action)
+    number = st.session_state.get("asked", 0) + 1
+    st.session_state["asked"] = number
+    st.session_state["asking"] = _Question(deployment, action, number)
 
 
 def _do(deployment: str, action: Action, revision: int, reason_key: str = "", extend_key: str = "") -> None:
@@ -127,8 +155,9 @@ def _do(deployment: str, action: Action, revision: int, reason_key: str = "", ex
     _keep(actions.act(reading.deliveries(), deployment, action, reason, revision=revision, extend_s=extend_s))
 
 
-def _stop_asking() -> None:
-    st.session_state.pop("asking", None)
+def _stop_asking(question: _Question) -> None:
+    if st.session_state.get("asking") == question:
+        del st.session_state["asking"]
 
 
 _TITLES = {
@@ -149,11 +178,10 @@ _CONFIRM = {
 
 def dialog() -> None:
     """Open the dialog of the action that was asked for, if one was. Call it last on the page."""
-    asking: tuple[str, Action] | None = st.session_state.get("asking")
-    if asking is None:
-        return
-    deployment, action = asking
-    st.dialog(_TITLES[action], on_dismiss=_stop_asking)(_dialog_body)(deployment, action)
+    question: _Question | None = st.session_state.get("asking")
+    if question is not None:
+        ask = st.dialog(_TITLES[question.action], on_dismiss=partial(_stop_asking, question))
+        ask(_dialog_body)(question.deployment, question.action)
 
 
 def _dialog_body(deployment: str, action: Action) -> None:
@@ -218,7 +246,7 @@ def _wait_for_first() -> None:
 
 
 def _start_demo() -> None:
-    checked = actions.check((reading.PLANS / "demo.yaml").read_text(), "demo.yaml")
+    checked = actions.check(DEMO_PLAN.read_text(), DEMO_PLAN.name)
     if checked.plan is None:
         _keep(Told(Tone.BAD, "The demo's plan has mistakes: check data/plans/demo.yaml."))
     else:
@@ -237,8 +265,9 @@ def plan_choice() -> None:
     )
     text, name = "", "plan.yaml"
     if way == "From the shelf":
-        shelf = sorted(reading.PLANS.glob("*.yaml"))
-        path = st.selectbox("Plan", shelf, format_func=lambda p: p.name, key="plan-shelf", width=420)
+        shelf = sorted(PLANS.glob("*.yaml"))
+        first = next((i for i, p in enumerate(shelf) if p == DEMO_PLAN and reading.settings().demo_url), 0)
+        path = st.selectbox("Plan", shelf, first, format_func=lambda p: p.name, key="plan-shelf", width=420)
         if path is not None:
             text, name = path.read_text(), path.name
     elif way == "Upload":
@@ -288,12 +317,12 @@ def faults() -> None:
     if present is None:
         st.caption("The demo's service does not answer. Is `canary demo` still running?")
         return
-    options = {None: "Healthy"} | {kind.key: kind.label for kind in present.kinds}
-    st.session_state["fault"] = present.key
+    options = {_HEALTHY: "Healthy"} | {kind.key: kind.label for kind in present.kinds}
+    st.session_state["fault"] = present.key or _HEALTHY
     st.segmented_control(
         "Fault of the candidate",
         list(options),
-        format_func=lambda key: options[key],
+        format_func=options.__getitem__,
         required=True,
         key="fault",
         on_change=_switch_fault,
@@ -310,8 +339,8 @@ def faults() -> None:
 
 
 def _switch_fault() -> None:
-    wanted = st.session_state.get("fault")
-    st.session_state["told"] = actions.switch_fault(reading.settings(), wanted if isinstance(wanted, str) else None)
+    wanted = str(st.session_state["fault"])
+    st.session_state["told"] = actions.switch_fault(reading.settings(), None if wanted == _HEALTHY else wanted)
     reading.demo_faults.clear()
 
 

@@ -62,7 +62,6 @@ _MARKED = (
 )  # fmt: skip
 _SAID = frozenset(_MARKED) - {"phase passed"}
 _MONITOR = "monitor"
-PLANS = Path(__file__).resolve().parents[2] / "data" / "plans"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +154,21 @@ def names() -> list[tuple[str, str, State]]:
     return [(s.id, s.plan.name, s.state) for s in deliveries().all()]
 
 
-def shown(wanted: str | None) -> str | None:
-    """Return the id of the deployment to show: the one asked for if it exists, else the present one; None of none."""
+def shown(wanted: str | None, last: str | None = None) -> str | None:
+    """Return the id of the deployment to show; None where there is none.
+
+    The one asked for if it exists. Else the one that was shown last, so that a page doesn't turn to another deployment
+    under somebody's hand, until it has ended and a newer one is under way. Else the one under way, or the newest.
+    """
     known = names()
-    if wanted is not None and any(wanted == id_ for id_, _, _ in known):
+    place = {id_: i for i, (id_, _, _) in enumerate(known)}
+    if wanted in place:
         return wanted
-    return next((id_ for id_, _, state in known if not state.ended), known[0][0] if known else None)
+    newer = known[: place[last]] if last in place else known
+    under_way = next((id_ for id_, _, state in newer if not state.ended), None)
+    if last in place:
+        return under_way if under_way and known[place[last]][2].ended else last
+    return under_way or (known[0][0] if known else None)
 
 
 @st.cache_data(ttl=TTL_S, max_entries=50, show_spinner=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.store import StoreUnavailable
-from core.web import html, reading
+from core.web import html, parts, reading
 from core.web.palette import palette
 
 HERE = Path(__file__).resolve().parent
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 def notices() -> list[str]:
     """Return what has to be known about the figures of the deployment that is shown."""
-    deployment = reading.shown(None)
+    deployment = parts.shown()
     if deployment is None:
         return []
     found = reading.snapshot(deployment)

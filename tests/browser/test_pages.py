@@ -1,0 +1,50 @@
+"""Checkpoints, History and System in a real browser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Server, Visitor
+from tests.web.deployments import Rollout
+
+Visit = Callable[..., Visitor]
+
+
+def test_checkpoints_are_report_cards(server: Server, running: Rollout, visit: Visit) -> None:
+    page = visit().open(f"{server.url}/checkpoints?deployment={running.id}")
+    expect(page.locator(".cc-card")).to_have_count(2)
+    expect(page.locator(".cc-tile")).to_have_count(5)
+    expect(page.locator(".cc-card").first).to_contain_text("error rate")
+
+
+def test_history_is_filtered_linked_and_downloaded(server: Server, running: Rollout, visit: Visit) -> None:
+    page = visit().open(f"{server.url}/history?deployment={running.id}&kind=phase+started")
+    expect(page.locator(".cc-seal")).to_contain_text("unbroken chain")
+    expect(page.locator(".cc-events li")).to_have_count(1)
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download what is shown").click()
+    (line,) = waiting.value.path().read_text().splitlines()
+    assert json.loads(line)["kind"] == "phase started"
+    page.get_by_label("Text").fill("nowhere to be found")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("No event passes the filter.")).to_be_visible()
+    assert "text=nowhere" in page.url
+
+
+def test_the_whole_log_is_downloaded_as_it_is_exported(server: Server, running: Rollout, visit: Visit) -> None:
+    page = visit().open(f"{server.url}/history")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download all").click()
+    header, *lines = map(json.loads, waiting.value.path().read_text().splitlines())
+    assert header["count"] == len(lines)
+    assert lines[-1]["hash"] == header["head"]
+
+
+def test_the_system_page(server: Server, running: Rollout, visit: Visit) -> None:
+    page = visit(scheme="dark").open(f"{server.url}/system")
+    expect(page.get_by_text("Lease token")).to_be_visible()
+    expect(page.get_by_text("canary.sqlite").first).to_be_visible()
+    assert server.token("act") not in page.content()
