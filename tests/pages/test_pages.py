@@ -1,0 +1,100 @@
+"""Every page runs, whatever the store holds; what it draws is held in tests/web, what clicks do in tests/browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core.delivery import Action, State
+from core.web.server import close_app_state
+from tests.web.deployments import Rollout, rollout
+
+PAGES = ("live", "checkpoints", "history", "system")
+
+
+@pytest.fixture(autouse=True)
+def own_state(home: Path) -> Iterator[None]:
+    yield
+    close_app_state()
+    st.cache_data.clear()
+
+
+@pytest.fixture
+def running(home: Path) -> Iterator[Rollout]:
+    with rollout(home) as made:
+        made.go_on(20)
+        yield made
+
+
+def page(root: Path, name: str) -> AppTest:
+    app = AppTest.from_file(root / "core" / "web" / "shell.py", default_timeout=30)
+    app.run()
+    if name != "live":
+        app.switch_page(f"../../pages/{name}.py").run()
+    return app
+
+
+def said(app: AppTest) -> str:
+    return " ".join(str(piece.value) for piece in app.html)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_an_empty_store(root: Path, name: str) -> None:
+    app = page(root, name)
+    assert not app.exception
+    assert not app.error
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_deployment_under_way(root: Path, running: Rollout, name: str) -> None:
+    app = page(root, name)
+    assert not app.exception
+    assert not app.error
+    assert "Simulated: learners and revenue are made up" in said(app)
+
+
+def test_buttons_are_disabled_with_the_reason(root: Path, running: Rollout) -> None:
+    app = page(root, "live")
+    disabled = {
+        key: app.button(key=key).disabled for key in ("rollback", "do-hold", "do-advance", "do-start", "do-retry")
+    }
+    assert disabled == {"rollback": False, "do-hold": False, "do-advance": False, "do-start": True, "do-retry": True}
+    assert any("Not now: it has been started already" in c.value for c in app.caption)
+
+
+def test_a_click_holds(root: Path, running: Rollout) -> None:
+    app = page(root, "live")
+    app.button(key="do-hold").click().run()
+    assert running.status.state is State.HOLDING
+    assert "On hold in canary" in said(app)
+    assert app.toast[0].value == "On hold: held by hand."
+
+
+def test_a_rollback_asks_first(root: Path, running: Rollout) -> None:
+    app = page(root, "live")
+    app.button(key="rollback").click().run()
+    assert running.status.state is State.RUNNING
+    app.text_input(key="reason").set_value("because")
+    app.button(key="confirm-harm").click().run()
+    assert (running.status.state, running.status.why) == (State.ROLLED_BACK, "because")
+
+
+def test_a_page_that_is_behind_the_times_advances_nothing(root: Path, running: Rollout) -> None:
+    app = page(root, "live")
+    app.button(key="do-advance").click().run()
+    running.do(Action.HOLD)
+    app.button(key="confirm").click().run()
+    assert running.status.share == 0.01
+    assert "changed since you looked" in app.warning[0].value
+
+
+def test_a_wrong_plan_is_told_with_its_line(root: Path) -> None:
+    app = page(root, "live")
+    app.segmented_control(key="plan-way").set_value("Paste").run()
+    app.text_area(key="plan-text").set_value("name: x\nflag: 3 %\n").run()
+    assert "mistakes" in app.error[0].value
+    assert not [b for b in app.button if b.key == "deploy"]
