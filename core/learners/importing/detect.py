@@ -40,7 +40,7 @@ def file_format(path: Path) -> str:
     if "\0" not in start.decode("latin-1") and any(mark in line for mark in DELIMITERS):
         return "csv"
     raise EventsError(
-        f'{path}: starts with "{shown(text[:40])}", which is none of the formats tried: Parquet (starts with PAR1), '
+        f'{path}: starts with "{shown(line[:40])}", which is none of the formats tried: Parquet (starts with PAR1), '
         "xAPI, Caliper, edX or other JSON (starts with { or [), CSV (names of columns with , ; tab or | between); "
         "give --format and a mapping if it is one of them"
     )

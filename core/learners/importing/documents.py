@@ -32,13 +32,16 @@ class Found:
     refusal: Refusal | None = None
 
 
-def by_line(path: Path) -> Iterator[Found]:
-    """Yield the records of a file with one JSON value a line; wrapping objects and lists are taken apart."""
+def by_line(path: Path, notes: list[str]) -> Iterator[Found]:
+    """Yield the records of a file with one JSON value a line; wrapping objects and lists are taken apart.
+
+    `notes` says, at the end, whether a record store has more than this file.
+    """
     for block in blocks(path):
-        yield from of_lines(str(path), block)
+        yield from of_lines(str(path), block, notes)
 
 
-def of_lines(name: str, block: Block) -> Iterator[Found]:
+def of_lines(name: str, block: Block, notes: list[str]) -> Iterator[Found]:
     """Yield the records of some lines."""
     for refusal, text in block.refused:
         yield Found(refusal.line, text, None, refusal)
@@ -55,7 +58,16 @@ def of_lines(name: str, block: Block) -> Iterator[Found]:
         if type(value) is dict and not any(type(value.get(key)) is list for key in LISTS):
             yield Found(line, row, value)
         else:
+            if type(value) is dict:
+                _note_more(value, name, notes)
             yield from _taken_apart(value, name, line, row)
+
+
+def _note_more(page: Record, name: str, notes: list[str]) -> None:
+    """Note where a record store's page has another after it; of several pages the last one counts."""
+    notes.clear()
+    if page.get("more"):
+        notes.append(f"{name}: the record store has more pages than this ({shown(page['more'])}); get them too")
 
 
 def _where(error: Exception, text: str) -> str:
@@ -132,9 +144,9 @@ class _Text:
         while True:
             try:
                 value, end = _DECODER.raw_decode(self.text, self.at)
-            except (ValueError, RecursionError):
+            except (ValueError, RecursionError) as error:
                 if self.ended or len(self.text) - self.at > LONGEST_LINE:
-                    raise self.wrong("a JSON value") from None
+                    raise self.wrong("a JSON value", error) from None
             else:
                 if end < len(self.text) or self.ended:  # a number could go on
                     text = self.text[self.at : end]
@@ -142,15 +154,19 @@ class _Text:
                     return value, text
             self.more()
 
-    def wrong(self, expected: str) -> EventsError:
+    def wrong(self, expected: str, error: Exception | None = None) -> EventsError:
         """Return the error that says where the document stops being JSON."""
-        if self.ended and self.at >= len(self.text.rstrip()):
+        at, is_open = self.at, False
+        if isinstance(error, json.JSONDecodeError):
+            at, is_open = error.pos, error.msg.startswith("Unterminated string")
+        if self.ended and (is_open or at >= len(self.text.rstrip())):
             return EventsError(
                 f"{self.name}: ends in the middle of a JSON document, after line {self.here()}; expected {expected}. "
                 "Copy the file again"
             )
+        line = self.here() + self.text.count("\n", self.at, at)
         return EventsError(
-            f'{self.name}:{self.here()}: not JSON: "{shown(self.text[self.at : self.at + 40])}"; expected {expected}. '
+            f'{self.name}:{line}: not JSON: "{shown(self.text[at : at + 40])}"; expected {expected}. '
             "In one long document nothing after a mistake can be read; one record a line would lose that line only"
         )
 
@@ -208,15 +224,13 @@ def _object(text: _Text, notes: list[str]) -> Iterator[Found]:
     text.take("}")
     if not wrapped:
         yield Found(line, json.dumps(kept, ensure_ascii=False), kept)
-    elif kept.get("more"):
-        notes.append(
-            f"{text.name}: the record store has more pages than this file ({shown(kept['more'])}); get them too"
-        )
+    else:
+        _note_more(kept, text.name, notes)
 
 
 def keys(path: Path, lines: bool) -> list[str]:
     """Return the keys of the first records, in the order in which they come up."""
     found: dict[str, None] = {}
-    for one in islice(by_line(path) if lines else by_element(path, []), 100):
+    for one in islice(by_line(path, []) if lines else by_element(path, []), 100):
         found |= dict.fromkeys(one.record or ())
     return list(found)

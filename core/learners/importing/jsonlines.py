@@ -32,7 +32,7 @@ def read(path: Path, wanted: list[str]) -> Iterator[Chunk]:
         if chunk is not None:
             yield chunk
         else:
-            yield from records.chunks(str(path), documents.of_lines(str(path), block), wanted)
+            yield from records.chunks(str(path), documents.of_lines(str(path), block, []), wanted)
 
 
 def _quick(name: str, block: Block, wanted: list[str]) -> Chunk | None:

@@ -151,7 +151,7 @@ class _MappingReader(Reader):
             return None, None
         default = self.value(nodes.get("default"), f"{field}.default", _default_of(name), "") or None
         if "from" not in nodes:
-            if default is None or len(nodes) > 1:
+            if "default" not in nodes or len(nodes) > 1:
                 self.report(node, f"{field}.from", _A_FIELD, value="")
             return None, default
         low, high = self._scale(f"{field}.scale", nodes.get("scale"))

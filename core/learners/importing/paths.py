@@ -36,7 +36,8 @@ class Extractor:
     """Takes what is at some paths out of records, as text, None where nothing is.
 
     Where a record has a list and the path a key, the list's first element is taken: xAPI's context activities may be
-    one or a list of one. An object or a list at a path's end is told as JSON.
+    one or a list of one. Where it has a text that is itself a JSON object, the path leads on into that, as in the
+    events of edX's browsers. An object or a list at a path's end is no value.
 
     Attributes:
         columns: by path, one value a record so far.
@@ -86,15 +87,24 @@ class _Branch:
             for column in branch.ends:
                 column.append(inner if type(inner) is str else told(inner))
             if branch.branches:
-                branch.walk(inner)
+                branch.walk(_inside(inner) if type(inner) is str else inner)
+
+
+def _inside(text: str) -> Any:
+    if not text.startswith("{"):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def told(value: Any) -> str | None:
-    """Return a JSON value as text: numbers as Python writes them, true and false in small letters."""
+    """Return a JSON value as text: numbers as Python writes them, true and false in small letters; None of no value."""
     if value is None or type(value) is str:
         return value
     if type(value) is bool:
         return "true" if value else "false"
     if type(value) in (dict, list):
-        return json.dumps(value, ensure_ascii=False)
+        return None
     return str(value)

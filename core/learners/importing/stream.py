@@ -180,7 +180,7 @@ def _file(path: Path, kind: str) -> Source:
     def read(wanted: list[str]) -> Iterator[Chunk]:
         if lines and jsonlines.is_flat(wanted):
             return jsonlines.read(path, wanted)
-        flow = documents.by_line(path) if lines else documents.by_element(path, notes)
+        flow = documents.by_line(path, notes) if lines else documents.by_element(path, notes)
         return records.chunks(str(path), flow, wanted)
 
     lines = detect.one_record_a_line(path)
