@@ -28,7 +28,7 @@ def cards() -> None:
     """Draw the cards, phase by phase."""
     now = reading.snapshot(deployment)
     for phase in view.phase_cards(now.status, now.checkpoints, attempt, now.now, now.clock.speed):
-        st.subheader(phase.title, anchor=False)
+        st.html(html.section(phase.title))
         st.html(html.cards(phase.cards))
 
 

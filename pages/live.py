@@ -53,21 +53,21 @@ def now() -> None:
     if found.drill is not None:
         st.html(html.stopwatch(choices.stopwatch(found.drill), real_time=speed == 1.0))
     if status.phase >= 0:
-        st.subheader("Figures", anchor=False)
+        st.html(html.section("Figures"))
         table = rows.figure_rows(status.plan, status.phase, found.verdict)
         st.html(html.figures(table, status.plan.candidate, status.plan.baseline, pictures))
 
 
 now()
 
-st.subheader("Actions", anchor=False)
+st.html(html.section("Actions"))
 parts.action_grid(first.status, first.now)
 
 if reading.settings().demo_url is not None:
     parts.faults()
 
 if first.status.phase >= 0:
-    st.subheader("Over time", anchor=False)
+    st.html(html.section("Over time"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         options = [*reading.drawable(first.status.plan, first.status.phase), None]
         figure = st.selectbox("Figure", options, format_func=rows.figure_name, key="figure", width=320)
@@ -85,7 +85,7 @@ if first.status.phase >= 0:
     over_time()
 
 if first.status.state.ended:
-    st.subheader("Next roll-out", anchor=False)
+    st.html(html.section("Next roll-out"))
     parts.plan_choice()
 
 parts.roll_back_bar(first.status, first.now)

@@ -22,7 +22,7 @@ def machinery() -> None:
 
 machinery()
 
-st.subheader("Rollback drills", anchor=False)
+st.html(html.section("Rollback drills"))
 drills = reading.all_drills()
 if drills:
     drawing, told = figures.rollback_times(drills, palette(st.context.theme.type))

@@ -1,13 +1,15 @@
-"""Take the pictures in docs/pictures from a demo that really runs: `make screenshots`.
+"""The pictures in docs/pictures, taken of a demo that really runs: a canary under way, then broken and rolled back.
 
-Starts `canary demo` with a home of its own, waits until there is something to see, and photographs each page in a real
-Chromium.
+usage: python scripts/screenshots.py [--out docs/pictures] [--wait SECONDS]
 """
 
 from __future__ import annotations
 
+import argparse
 import os
+import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -18,80 +20,98 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
-PICTURES = ROOT / "docs" / "pictures"
-WATCHED_S = 100.0  # at the demo's speed: three checkpoints of the canary phase
-DESKTOP = {"width": 1360, "height": 900}
-PHONE = {"width": 390, "height": 844}
-SHOTS = [
-    ("live", "", "light", DESKTOP),
-    ("live-dark", "", "dark", DESKTOP),
-    ("live-phone", "", "light", PHONE),
-    ("checkpoints", "checkpoints", "light", DESKTOP),
-    ("history", "history", "light", DESKTOP),
-    ("system", "system", "light", DESKTOP),
-]
+DESKTOP, PHONE = (1280, 900), (390, 844)
+READY_S, ROLLED_BACK_S = 180.0, 180.0
 
 
 @contextmanager
-def demo(home: Path) -> Iterator[str]:
-    """Run the demo, and give its address once it answers."""
+def demo() -> Iterator[str]:
+    """Run the demo in a home of its own; yield the dashboard's address."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    command = [str(Path(sys.executable).with_name("canary")), "demo", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"CANARY_HOME": str(home)}, stdin=subprocess.DEVNULL)
-    try:
-        for _ in range(240):
-            if process.poll() is not None:
-                sys.exit(f"the demo ended with exit code {process.returncode} before it answered")
-            try:
-                httpx.get(f"{address}/healthz", timeout=2)
-                break
-            except httpx.TransportError:
-                time.sleep(0.5)
-        else:
-            sys.exit("the demo did not answer within two minutes")
-        yield address
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+    with tempfile.TemporaryDirectory(prefix="canary-pictures-") as folder:
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("CANARY_", "STREAMLIT_"))}
+        command = [sys.executable, "-m", "core.cli", "demo", "--port", str(port)]
+        process = subprocess.Popen(command, cwd=ROOT, env=env | {"CANARY_HOME": folder}, start_new_session=True)
+        try:
+            yield _ready(process, f"http://127.0.0.1:{port}")
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
 
 
-def photograph(browser: Browser, address: str, name: str, path: str, scheme: str, size: dict[str, int]) -> None:
-    """Save one page as docs/pictures/NAME.png, once its script has run."""
-    page = browser.new_page(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
-    page.goto(f"{address}/{path}")
+def _ready(process: subprocess.Popen[bytes], url: str) -> str:
+    end = time.monotonic() + READY_S
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            sys.exit(f"the demo ended with exit code {process.returncode}")
+        try:
+            if httpx.get(f"{url}/_stcore/health", timeout=2).status_code == 200:
+                return url
+        except httpx.HTTPError:
+            time.sleep(0.5)
+    sys.exit(f"the demo is not ready after {READY_S:g} s")
+
+
+def visit(browser: Browser, size: tuple[int, int], scheme: str, url: str) -> Page:
+    """Open a page as somebody with that screen and appearance would."""
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme=scheme,  # type: ignore[arg-type]
+        device_scale_factor=2 if size == PHONE else 1,
+    )
+    page = context.new_page()
+    page.goto(url)
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=60_000)
-    page.wait_for_timeout(3_000)  # charts draw themselves after the script
-    page.screenshot(path=PICTURES / f"{name}.png")
-    page.close()
-    print(f"docs/pictures/{name}.png")
+    return page
+
+
+def take(page: Page, path: Path, *, whole: bool = False) -> None:
+    """Take a picture; `whole`: of all of the page, not only of what the screen shows."""
+    size = page.viewport_size
+    if whole and size is not None:
+        height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+        page.set_viewport_size({"width": size["width"], "height": min(height + 90, 4000)})
+    page.wait_for_timeout(2500)
+    page.screenshot(path=path)
+    page.context.close()
+    print(path)
 
 
 def main() -> None:
     """Take all pictures."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    chromium = next((found for found in map(shutil.which, names) if found), None)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "pictures")
+    parser.add_argument("--wait", type=float, default=75.0, help="wall seconds of canary before the first picture")
+    options = parser.parse_args()
+    out: Path = options.out
+    out.mkdir(parents=True, exist_ok=True)
+    chromium = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
     if chromium is None:
-        sys.exit("Chromium is needed: sudo apt-get install chromium")
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as home, demo(Path(home)) as address, sync_playwright() as playwright:
-        print(f"The demo runs at {address}; the pictures follow in {WATCHED_S:.0f} s", file=sys.stderr)
-        time.sleep(WATCHED_S)
-        arguments = [
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-        ]
+        sys.exit("Chromium is needed (apt-get install chromium).")
+    with demo() as url, sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
         browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
-        for shot in SHOTS:
-            photograph(browser, address, *shot)
+        live = visit(browser, DESKTOP, "light", url)
+        expect(live.get_by_role("heading", name=re.compile("Canary: 1 %"))).to_be_visible(timeout=60_000)
+        live.wait_for_timeout(1000 * options.wait)
+        take(live, out / "live.png", whole=True)
+        take(visit(browser, DESKTOP, "dark", url), out / "live-dark.png")
+        take(visit(browser, PHONE, "light", url), out / "live-phone.png")
+        take(visit(browser, DESKTOP, "light", f"{url}/checkpoints"), out / "checkpoints.png")
+
+        broken = visit(browser, DESKTOP, "light", url)
+        broken.get_by_role("radio", name="Errors").click()
+        title = broken.get_by_role("heading", name=re.compile("^Rolled back"))
+        expect(title).to_be_visible(timeout=1000 * ROLLED_BACK_S)
+        expect(broken.locator(".cc-stopwatch")).not_to_contain_text("not yet", timeout=60_000)
+        take(broken, out / "rolled-back.png")
+        take(visit(browser, DESKTOP, "light", f"{url}/history"), out / "history.png")
+        take(visit(browser, DESKTOP, "light", f"{url}/system"), out / "system.png")
         browser.close()
 
 

@@ -50,6 +50,11 @@ def title(text: str, note: str) -> Html:
     return el("header", el("h1", text), el("p", note), cls="cc-title")
 
 
+def section(text: str) -> Html:
+    """Return the heading of a part of a page."""
+    return el("h2", text, cls="cc-section")
+
+
 def nothing(text: str) -> Html:
     """Return what is said where there is nothing to show yet."""
     return el("p", text, cls="cc-nothing")
@@ -325,7 +330,7 @@ def pairs(found: Iterable[tuple[str, str]]) -> Html:
 
 def facts(heading: str, found: Iterable[tuple[str, str]], mark: Mark | None) -> Html:
     """Return a titled list of names and values."""
-    head = el("div", el("h3", heading), badge(mark) if mark else None, cls="cc-facts-head")
+    head = el("div", el("h2", heading), badge(mark) if mark else None, cls="cc-facts-head")
     return join([head, pairs(found)])
 
 

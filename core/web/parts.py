@@ -233,7 +233,7 @@ def empty_state() -> None:
                 icon=":material/play_arrow:",
                 on_click=_start_demo,
             )
-        st.subheader("Or choose a plan of your own" if demo else "Choose a plan", anchor=False)
+        st.html(html.section("Or choose a plan of your own" if demo else "Choose a plan"))
         plan_choice()
     _wait_for_first()
 
@@ -313,7 +313,7 @@ def _deploy(plan: Plan) -> None:
 def faults() -> None:
     """Draw the demo's switches: one fault at a time, each with what it really breaks."""
     present = reading.demo_faults()
-    st.subheader("Break the candidate", anchor=False)
+    st.html(html.section("Break the candidate"))
     if present is None:
         st.caption("The demo's service does not answer. Is `canary demo` still running?")
         return
