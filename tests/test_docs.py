@@ -53,7 +53,7 @@ def _script(blocks: list[Block]) -> str:
     """Return a bash program that runs the blocks and prints a line "=== N" before each."""
     lines = ["set -eu", "trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT"]
     for number, block in enumerate(blocks):
-        lines.append(f"echo '=== {number}'")
+        lines.append(f"printf '\\n=== {number}\\n'")  # an answer may end without a line break
         if block.note == "background":
             lines += [f"{command} >&2 &" for command in block.commands]
             url = f"http://127.0.0.1:{PORT}/healthz"
