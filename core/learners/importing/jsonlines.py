@@ -17,6 +17,7 @@ from core.learners.importing.files import Block, blocks, compact
 from core.learners.importing.paths import steps
 
 _KINDS = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
+_PIECE = 1 << 20  # bytes
 _LOOKED_AT = 100  # lines, for the types of a block's values
 
 
@@ -40,11 +41,12 @@ def _quick(name: str, block: Block, wanted: list[str]) -> Chunk | None:
     kinds = _kinds(block, wanted)
     if kinds is None:
         return None
-    data, _, _ = compact(block)
+    data, starts, ends = compact(block)
     try:
         table = pyarrow.json.read_json(
             pa.BufferReader(data),
-            read_options=pyarrow.json.ReadOptions(block_size=len(data) + 1),
+            # In pieces, which Arrow reads at once; each has to hold the longest line.
+            read_options=pyarrow.json.ReadOptions(block_size=max(_PIECE, int((ends - starts).max()) + 2)),
             parse_options=pyarrow.json.ParseOptions(
                 explicit_schema=pa.schema(list(kinds.items())), unexpected_field_behavior="ignore"
             ),
