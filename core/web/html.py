@@ -94,8 +94,8 @@ def headline(view: Headline) -> Html:
 
 def pulse(view: Pulse) -> Html:
     """Return how fresh the data is and how the monitor does, as one quiet line."""
-    parts = [("sensors", "Data", view.data), ("favorite", "Monitor", view.monitor), ("speed", "Plan", view.clock)]
-    items = join(el("li", icon(name), el("b", label), f" {text}") for name, label, text in parts if text)
+    parts = [("sensors", "Data", view.data), ("favorite", "Monitor", view.monitor)]
+    items = join(el("li", icon(name), el("b", label), f" {text}") for name, label, text in parts)
     return el("ul", items, cls="cc-pulse")
 
 

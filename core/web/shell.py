@@ -28,7 +28,7 @@ def notices() -> list[str]:
     if speed != 1.0:
         said.append(f"the plan's clock runs {speed:g} × as fast as yours")
     if reading.settings().demo_url is not None:
-        said.append("canary learners are asked for more often than their share, so that there is something to see")
+        said.append("canary learners are asked for more often than their share")
     return said
 
 

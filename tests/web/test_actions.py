@@ -59,9 +59,10 @@ def test_what_is_so_already_is_no_failure(running: Rollout) -> None:
 
 
 def test_what_cannot_be_says_why(running: Rollout) -> None:
-    told = actions.act(running.deliveries, running.id, Action.RETRY, "")
+    actions.act(running.deliveries, running.id, Action.ROLL_BACK, "")
+    told = actions.act(running.deliveries, running.id, Action.RESUME, "")
     assert told.tone is Tone.WATCH
-    assert "only a rolled-back or aborted deployment can be retried" in told.text
+    assert told.text == "Nothing was done: it is rolled back, not holding."
     assert "no deployment" in actions.act(running.deliveries, "nobody", Action.HOLD, "").text
 
 

@@ -27,7 +27,7 @@ def test_nothing_that_anybody_wrote_reaches_the_page_as_html() -> None:
     event = EventRow(1, Mark(Tone.CALM, "x", BAD), "at", "wall", BAD, BAD, BAD, ((BAD, BAD),))
     drawn = [
         html.headline(Headline(MARK, BAD, BAD)),
-        html.alarms(Pulse("", "", "", (BAD,))),
+        html.alarms(Pulse("", "", (BAD,))),
         html.figures([row], BAD, BAD, {Figure.ERROR_RATE: "data:image/svg+xml;base64,AA"}),
         html.events([event], several=True),
         html.pairs([(BAD, BAD)]),

@@ -8,10 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.delivery import Figure
+from core.delivery.words import figure as say_figure
+from core.delivery.words import percent
 from core.store import Event
 from core.web.views.marks import Mark, Tone
 from core.web.views.times import exact_time
 
+_FIGURES = frozenset(Figure)
 PAGE = 25
 """Events a page."""
 
@@ -76,32 +80,20 @@ def rows(events: Iterable[Event], speed: float = 1.0) -> tuple[EventRow, ...]:
     )
 
 
-_SHOWN = (
-    "phase",
-    "share_from",
-    "share_to",
-    "share",
-    "attempt",
-    "figure",
-    "value",
-    "cause",
-    "source",
-    "checkpoint",
-    "state",
-)
+_SHOWN = ("phase", "share", "attempt", "cause", "source", "state")
 
 
 def _facts(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
     before, after = data.get("share_from"), data.get("share_to")
     if before is not None and after is not None and before != after:
-        yield "learners", f"{100 * float(before):g} % → {100 * float(after):g} %"
+        yield "learners", f"{percent(before)} → {percent(after)}"
+    if data.get("figure") in _FIGURES and data.get("value") is not None:
+        figure = Figure(data["figure"])
+        yield figure.label, say_figure(figure, data["value"])
     for name in _SHOWN:
         value = data.get(name)
-        if value is None or name in {"share_from", "share_to"} or (name == "attempt" and value == 1):
-            continue
-        if name == "share":
-            value = f"{100 * float(value):g} %"
-        yield name, f"{value:.4g}" if isinstance(value, float) else str(value)
+        if value is not None and not (name == "attempt" and value == 1):
+            yield name, percent(value) if name == "share" else str(value)
 
 
 def as_json_lines(events: Sequence[Event]) -> str:

@@ -19,7 +19,6 @@ class Pulse:
 
     data: str
     monitor: str
-    clock: str
     alarms: tuple[str, ...]
 
 
@@ -54,14 +53,10 @@ def pulse(status: Status, lease: Lease | None, newest: float | None, clock: Cloc
             f"Decided, but the traffic switch has not confirmed {percent(status.share)} yet. It is tried until it does."
         )
     data = "no sample yet" if age is None else f"newest sample ended {ago(age / speed)}"
-    monitor = (
-        "not running"
-        if dead
-        else f"last tick {ago(wall - lease.beat)}, {precise(lease.late_s)} late"
-        if lease
-        else "not running"
-    )
-    return Pulse(data, monitor, "" if speed == 1.0 else f"clock runs {speed:g} × as fast", tuple(alarms))
+    monitor = "not running"
+    if lease is not None and not dead:
+        monitor = f"last tick {ago(wall - lease.beat)}, {precise(lease.late_s)} late"
+    return Pulse(data, monitor, tuple(alarms))
 
 
 def monitor_death(lease: Lease | None, wall: float) -> str:

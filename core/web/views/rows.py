@@ -11,6 +11,8 @@ from core.delivery.words import limit as say_limit
 from core.web.views.marks import BREACHED, Mark, Tone, figure_mark
 from core.web.views.says import capital, interval, sentence
 
+_RELATIVE = frozenset({Figure.REVENUE, Figure.ROI})  # said against the baseline, which has no figure of its own then
+
 
 @dataclass(frozen=True, slots=True)
 class FigureRow:
@@ -83,7 +85,7 @@ def _row(
         capital(figure.label),
         "" if main.value is None else say_figure(figure, main.value),
         interval(figure, main),
-        "" if main.baseline is None else say_figure(figure, main.baseline),
+        "" if main.baseline is None or figure in _RELATIVE else say_figure(figure, main.baseline),
         tuple(limits),
         sentence(main.sentence),
         criterion is not None and figure not in WARN_ONLY,
