@@ -15,6 +15,7 @@ from core.learners.importing.files import head
 from core.learners.importing.rejected import shown
 
 FILE_FORMATS = ("csv", "parquet", "jsonl", "xapi", "caliper", "edx")
+NESTED = frozenset({"jsonl", "xapi", "caliper", "edx"})
 FORMATS = (*FILE_FORMATS, "oulad", "sql")
 
 _XAPI = frozenset({"actor", "verb", "object"})

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from core.learners.importing import canonical as c
 from core.learners.importing.chunk import Chunk
-from core.learners.importing.fingerprint import of_column
+from core.learners.importing.fingerprint import of_column, of_rows
 from core.learners.importing.rejected import Refusal, Rejected, RejectedFile, shown
 
 
@@ -106,8 +106,14 @@ def by_name(columns: list[str]) -> Mapping:
     return Mapping(fields)
 
 
-def apply(mapping: Mapping, chunk: Chunk, rejected: Rejected, out: RejectedFile | None) -> tuple[pa.RecordBatch, int]:
-    """Return the usable rows of a chunk in the canonical schema, and how many were skipped; the rest is rejected."""
+def apply(
+    mapping: Mapping, chunk: Chunk, rejected: Rejected, out: RejectedFile | None = None, ids: bool = False
+) -> tuple[pa.RecordBatch, int]:
+    """Return the usable rows of a chunk in the canonical schema, and how many were skipped; the rest is rejected.
+
+    Args:
+        ids: give rows a fingerprint even where the canonical columns are all there is.
+    """
     for refusal, original in chunk.refused:
         rejected.add(refusal)
         if out:
@@ -127,7 +133,7 @@ def apply(mapping: Mapping, chunk: Chunk, rejected: Rejected, out: RejectedFile 
             if out:
                 for row in rows:
                     out.add(Refusal(reason, chunk.file, int(chunk.lines[row])), chunk.original(int(row)))
-    return work.batch(good), int(chunk.rows - wanted.sum())
+    return work.batch(good, ids), int(chunk.rows - wanted.sum())
 
 
 class _Work:
@@ -155,8 +161,10 @@ class _Work:
             return self._acted()
         return self._named(name)
 
-    def batch(self, good: c.Mask) -> pa.RecordBatch:
+    def batch(self, good: c.Mask, needs_ids: bool) -> pa.RecordBatch:
         ids = self._ids()
+        if ids is None and needs_ids and self.chunk.rows:
+            ids = of_rows([self.done[name] for name in c.FIELDS])
         schema = self.mapping.schema(ids is not None)
         if ids is not None:
             self.done[c.EVENT_ID] = pa.array(ids)

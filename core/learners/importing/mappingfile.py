@@ -13,7 +13,7 @@ import yaml
 
 from core.learners.events import EventsError
 from core.learners.importing import canonical as c
-from core.learners.importing.detect import FORMATS
+from core.learners.importing.detect import FORMATS, NESTED
 from core.learners.importing.mapping import Mapping, Pick, Rule
 from core.learners.importing.paths import BadPath, steps
 from core.yamlmarks import DocumentError, Misread, Problem, Reader, compose, listed, suggestion
@@ -22,7 +22,6 @@ BUILTIN = Path(__file__).resolve().parents[3] / "data" / "mappings"
 
 _UTC: tzinfo = UTC
 _ZERO: float | str = 0.0
-_RECORDS = frozenset({"jsonl", "xapi", "caliper", "edx"})
 _OPTIONS = ("format", "time_zone", "duplicates", "only", "id")
 _PICK = ("from", "by", "match", "values")
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
@@ -93,7 +92,7 @@ class _MappingReader(Reader):
         nodes = self.mapping(root, "", required, optional)
         kind = self.value(nodes.get("format"), "format", _one_of(FORMATS), "")
         # Of tables a path is a column's name as it stands; of records it leads into them.
-        self.nested = kind in _RECORDS
+        self.nested = kind in NESTED
         fields: dict[str, Rule] = {}
         unit, pattern = "s", ""
         for name, node in nodes.items():

@@ -30,10 +30,14 @@ class Refusal:
     line: int
     value: str = ""
 
+    @property
+    def place(self) -> str:
+        """File and, where it is known, line: `events.csv:17`."""
+        return f"{self.file}:{self.line}" if self.line else self.file
+
     def __str__(self) -> str:
         """Return it as one line: `events.csv:17: score is not a number: "good"`."""
-        place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {self.reason}" + (f': "{self.value}"' if self.value else "")
+        return f"{self.place}: {self.reason}" + (f': "{self.value}"' if self.value else "")
 
 
 @dataclass(slots=True)
@@ -86,7 +90,7 @@ class Rejected:
         told = []
         for reason, rows in self.reasons.items():
             first = self.examples[reason][0] if self.examples.get(reason) else None
-            place = f' (first: {first.file}:{first.line}, "{first.value}")' if first else ""
+            place = f' (first: {first.place}, "{first.value}")' if first else ""
             told.append(f"{rows:,} {reason}{place}")
         return f"{self.rows:,} row{'s' if self.rows > 1 else ''} rejected: " + "; ".join(told)
 

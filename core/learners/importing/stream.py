@@ -16,6 +16,7 @@ from core.learners.importing.chunk import Chunk
 from core.learners.importing.guess import suggested
 from core.learners.importing.mapping import Mapping, apply, by_name
 from core.learners.importing.mappingfile import builtin, load_mapping
+from core.learners.importing.paths import BadPath, steps
 from core.learners.importing.rejected import EXAMPLES, Refusal, Rejected, RejectedFile
 from core.learners.importing.source import Source
 
@@ -73,11 +74,13 @@ class EventStream:
         self.rejected, self.skipped, self.rows = Rejected(), 0, 0
         self.notes.clear()
         wanted = self.mapping.paths()
+        # Rows of files with different columns can only be compared by what stands for the whole row.
+        alike = len({tuple(source.columns or ()) for source in self._sources}) == 1
         with ExitStack() as stack:
             out = stack.enter_context(RejectedFile(self._out)) if self._out else None
             for source in self._sources:
                 for chunk in source.chunks(wanted):
-                    batch, skipped = apply(self.mapping, chunk, self.rejected, out)
+                    batch, skipped = apply(self.mapping, chunk, self.rejected, out, ids=not alike)
                     self.skipped += skipped
                     self.rows += batch.num_rows
                     if batch.num_rows:
@@ -108,20 +111,17 @@ def open_events(
     """
     if format not in ("auto", *detect.FORMATS):
         raise EventsError(f'format "{format}" is not known; expected auto or one of {", ".join(detect.FORMATS)}')
-    read_with = mapping if isinstance(mapping, Mapping) or mapping is None else load_mapping(mapping)
-    kind = read_with.format if format == "auto" and read_with and read_with.format else format
+    given = mapping if isinstance(mapping, Mapping) or mapping is None else load_mapping(mapping)
+    kind = given.format if format == "auto" and given and given.format else format
     name = sql.safe_name(str(source)) if sql.is_url(str(source)) else str(source)
     sources = _sources(source, kind, query)
-    if read_with is None:
-        if sources[0].mapping:
-            read_with = builtin(sources[0].mapping)
-        elif sources[0].columns is not None:
-            read_with = by_name(sources[0].columns)
-        else:
-            raise EventsError(f"{name}: {sources[0].format} needs a mapping")
     for one in sources:
-        _check_columns(one, read_with)
-    return EventStream(sources, read_with, name)
+        _check_columns(one, given)
+    if given is None:
+        # Files of a folder may have more or fewer of the optional columns.
+        columns = [column for one in sources for column in one.columns or ()]
+        given = builtin(sources[0].mapping) if sources[0].mapping else by_name(list(dict.fromkeys(columns)))
+    return EventStream(sources, given, name)
 
 
 def _sources(source: str | Path, kind: str, query: str | None) -> list[Source]:
@@ -166,8 +166,7 @@ def _folder(path: Path, kind: str) -> list[Source]:
 def _file(path: Path, kind: str) -> Source:
     found = detect.file_format(path)
     if kind != "auto" and kind != found:
-        nested = {"jsonl", "xapi", "caliper", "edx"}
-        if not {kind, found} <= nested:
+        if not {kind, found} <= detect.NESTED:
             raise EventsError(f"{path}: is {found} by its content, not {kind}")
         found = kind
     if found == "csv":
@@ -188,22 +187,27 @@ def _file(path: Path, kind: str) -> Source:
     return Source(str(path), found, columns, read, "" if found == "jsonl" else found, notes)
 
 
-def _check_columns(source: Source, mapping: Mapping) -> None:
+def _check_columns(source: Source, mapping: Mapping | None) -> None:
+    """Raise EventsError where a source lacks columns; `mapping` is the one that was given."""
+    if mapping is not None and source.format in detect.NESTED:
+        for path in mapping.paths():  # a record may lack a key that others have; but a path has to be one
+            try:
+                steps(path)
+            except BadPath as error:
+                raise EventsError(f"{mapping.name or 'mapping'}: {path}: expected {error}") from None
+        return
     if source.columns is None:
         return
-    required = [name for name in c.REQUIRED if name not in mapping.fields]
-    if source.format == "jsonl":
-        absent: list[str] = []  # a record may lack a key that others have
-    else:
-        absent = [path for path in mapping.paths() if path not in source.columns]
-    if not required and not absent:
-        return
     has = f"it has {', '.join(source.columns) or 'no columns'}"
+    if mapping is not None:
+        absent = [path for path in mapping.paths() if path not in source.columns]
+        if absent:
+            named = f"the mapping {mapping.name} names".replace("  ", " ")
+            raise EventsError(f"{source.name}: column {', '.join(absent)} is missing, which {named}; {has}")
+        return
+    absent = [name for name in c.REQUIRED if name not in source.columns]
     if absent:
         raise EventsError(
-            f"{source.name}: column {', '.join(absent)} is missing, which the mapping {mapping.name} names; {has}"
+            f"{source.name}: column {', '.join(absent)} is missing; {has}. If they have other names, save this as "
+            f"mapping.yaml, check it, and give it as the mapping:\n\n{suggested(source.columns, source.format)}"
         )
-    raise EventsError(
-        f"{source.name}: column {', '.join(required)} is missing; {has}. If they have other names, save this as "
-        f"mapping.yaml, check it, and give it as the mapping:\n\n{suggested(source.columns, source.format)}"
-    )

@@ -283,6 +283,25 @@ def test_folders(tmp_path: Path) -> None:
         open_events(tmp_path)
 
 
+def test_files_of_a_folder_may_differ_in_optional_columns(tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("learner_id,ts,domain,skill\na,1,d,s\na,1,d,s\n")
+    (tmp_path / "2.csv").write_text("learner_id,ts,domain,skill,variant\na,1,d,s,x\na,1,d,s,y\na,1,d,s,y\n")
+    stream = open_events(tmp_path)
+    assert len(collect(stream)) == 3
+    assert len({batch.schema for batch in stream}) == 1
+    (tmp_path / "3.csv").write_text("learner_id,ts,skill\n")
+    with pytest.raises(EventsError, match=r"3\.csv: column domain is missing"):
+        open_events(tmp_path)
+
+
+def test_a_mapping_without_a_format_is_checked_against_the_file(write: Callable[..., Path]) -> None:
+    path = write('{"u": {"id": "a"}, "t": 1}', "e.jsonl")
+    text = "learner_id: u.id\nts: t\ndomain: {default: d}\nskill: {default: s}\n"
+    assert collect(open_events(path, mapping=parse_mapping(text))).learners.tolist() == ["a"]
+    with pytest.raises(EventsError, match=r"m\.yaml: u\.\.id: expected keys with dots between"):
+        open_events(path, mapping=parse_mapping(text.replace("u.id", "u..id"), "m.yaml"))
+
+
 def test_bytes_that_are_not_utf_8_cost_their_line(write: Callable[..., Path]) -> None:
     bad = "é,1,d,s,,,\n".encode("latin-1")
     stream = open_events(write(HEADER.encode() + GOOD.encode() + bad + "ü,1,d,s,,,\n".encode()))

@@ -115,6 +115,7 @@ def test_edx_logs(tmp_path: Path) -> None:
     lines = [
         checked(),
         checked(event_type="/courses/x/info", event_source="server", event="{}"),
+        checked(event_source="browser", event="input_a1=3"),  # the same, as the browser saw it
         checked(event_type="play_video", event_source="browser", event='{"id": "video-1", "currentTime": 0}'),
         checked(context={"user_id": "", "course_id": "c"}, username=""),
     ]
@@ -125,7 +126,7 @@ def test_edx_logs(tmp_path: Path) -> None:
         ("42", [Event(NOON + 123456, course, block, "practice", 0.75),
                 Event(NOON + 123456, course, "video-1", "training")])
     ]  # fmt: skip
-    assert stream.skipped == 1
+    assert stream.skipped == 2
     assert [str(r[0]).partition(": ")[2] for r in stream.rejected.examples.values()] == [
         'the line is not JSON: "not json"',
         "learner_id is missing",
