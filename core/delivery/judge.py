@@ -311,20 +311,21 @@ def _pooled_trigger(scene: _Scene, trigger: Trigger, events: Ints, trials: Ints)
 def _baseline_as_bad(
     scene: _Scene, trigger: Trigger, rule: evidence.Rule, bad: int, trials: int, begin: float, until: float
 ) -> bool:
-    """Say whether the baseline breaches the same rule by then and the candidate is not worse over its own window."""
-    series = scene.baseline.between(scene.started, until)
+    """Say whether the baseline is beyond the limit, too, with as much evidence, and the candidate is not worse.
+
+    Both over the candidate's window: the baseline has more traffic, so a window of its own would be shorter, and what
+    hit both versions in the earlier part of the candidate's would count against the candidate alone.
+    """
+    series = scene.baseline.between(begin, until)
     counts = _counts(scene, series, trigger.limit)
     if counts is None or not counts[1].sum():
         return False
     _, high_is_bad, _ = bad_share(trigger.limit, Role.TRIGGER)
     base_bad = counts[0] if high_is_bad else counts[1] - counts[0]
-    seen = evidence.look(rule, series.start, series.seconds, base_bad, counts[1], since=scene.started)
-    if not seen.breached[0] or series.end[-1] < begin:
+    x, n = base_bad.sum(keepdims=True), counts[1].sum(keepdims=True)
+    if not rule.beyond(x, n)[0] or evidence.binomial_tail(x, n, rule.share)[0] >= rule.evidence:
         return False
-    same = series.start >= begin - TOLERANCE_S
-    return not evidence.is_worse(
-        bad, trials, int(base_bad[same].sum()), int(counts[1][same].sum()), scene.plan.evidence
-    )
+    return not evidence.is_worse(bad, trials, int(x[0]), int(n[0]), scene.plan.evidence)
 
 
 def _gauge_trigger(scene: _Scene, trigger: Trigger, values: Floats) -> Finding:

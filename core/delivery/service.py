@@ -108,7 +108,9 @@ class Deliveries:
                     f"it has changed since you looked: it is {before.state} now ({before.why}). Look again"
                 )
                 return Outcome(before, moved_on, not before.needs_switch)
-            change = self._overruled(tx, before, command) or machine.apply(before, command, self.store.clock().now())
+            change = machine.apply(before, command, self.store.clock().now())
+            if isinstance(change, Change):
+                change = self._overruled(tx, before, command) or change
             if isinstance(change, Change):
                 self._commit(tx, before, change, command)
         if isinstance(change, Refusal):

@@ -14,8 +14,8 @@ _OPERATOR_WORDS = {"<": "under", "<=": "at most", ">": "over", ">=": "at least",
 
 
 def duration(seconds: float) -> str:
-    """Say 150.2 as "2 min 30 s"; under ten seconds with one decimal."""
-    return say_duration(round(seconds, 1) if seconds < 10 else round(seconds))
+    """Say 150.2 as "2 min 30 s"; to the second, and under one second to a tenth."""
+    return say_duration(round(seconds, 1) if seconds < 1 else round(seconds))
 
 
 def roughly(seconds: float) -> str:

@@ -278,6 +278,20 @@ def test_a_baseline_as_bad_halts_instead():
     )
 
 
+def test_what_hit_both_early_in_the_window_is_not_held_against_the_candidate():
+    """With little traffic the candidate's window is long, and holds what the baseline's own, shorter one would not."""
+    thin = {"requests": 10, "version": "fast"}
+    sick = [*steady(6, begin=300.0, errors=5, **thin), *steady(4, begin=480.0, errors=1, **thin)]
+    candidate = series([*steady(10, **thin), *sick])
+    broad = {"requests": 100, "version": "original"}
+    baseline = series(
+        [*steady(10, **broad), *steady(6, begin=300.0, errors=50, **broad), *steady(4, begin=480.0, **broad)],
+        "original",
+    )
+    finding = one(look(candidate, baseline).triggers, Figure.ERROR_RATE)
+    assert finding.then == "halt"
+
+
 def test_a_baseline_that_was_bad_only_before_is_no_excuse():
     candidate = series([*steady(40), *steady(10, begin=1200.0, errors=60)])
     baseline = series(
