@@ -52,7 +52,7 @@ def effect(status: Status, action: Action) -> str:
         case Action.START:
             return f"Gives {plan.candidate} to {percent(first.share)} of the learners."
         case Action.HOLD:
-            return "Stops the clock of the roll-out; learners keep what they have, triggers stay armed."
+            return "Stays at this share until resumed. Triggers stay armed."
         case Action.RESUME:
             return "Goes on with the phase, longer if you like."
         case Action.ADVANCE if last:
