@@ -423,7 +423,6 @@ def _revenue_criterion(scene: _Scene, limit: Limit) -> Finding:
     finding = replace(
         not_yet(FigureState.COLLECTING, ""),
         value=seen.relative,
-        baseline=0.0,
         trials=means[0].learners,
         span_s=scene.elapsed_s,
     )
