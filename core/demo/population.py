@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.learners import DAY_US, WEEK_US, Events, from_columns
+from core.learners import DAY_US, WEEK_US, Events, from_codes
 
 LEARNERS = 20_000
 EVENTS_EACH = 59
@@ -16,10 +17,13 @@ WEEKS = 8
 DOMAINS = ("algebra", "biology", "chemistry", "history", "languages", "programming")
 SKILLS = 25
 SIMULATED = "simulated learners"
+PART = 50_000
+"""Learners made up at once, so that memory stays bounded."""
 
 _END = int(datetime(2025, 10, 31, tzinfo=UTC).timestamp()) * 1_000_000
-_TYPES = np.array(["training", "practice", "assessment", "feedback"])
+_TYPES = ("training", "practice", "assessment", "feedback")
 _TYPE_SHARES = (0.35, 0.35, 0.15, 0.15)
+_COLUMNS = ("learners", "ts", "domain", "skill", "type", "score", "acted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,28 @@ def make_population(learners: int = LEARNERS, seed: int = 7) -> tuple[Events, ND
 
     The same seed gives the same events. Learner ids are "demo-000000" upwards.
     """
+    parts = list(make_in_parts(learners, seed))
+    if len(parts) == 1:
+        return parts[0]
+    events = [part for part, _ in parts]
+    counts = np.concatenate([np.diff(part.offsets) for part in events])
+    columns = {name: np.concatenate([getattr(part, name) for part in events]) for name in _COLUMNS}
+    offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+    return replace(events[0], offsets=offsets, **columns), np.concatenate([kinds for _, kinds in parts])
+
+
+def make_in_parts(learners: int, seed: int = 7) -> Iterator[tuple[Events, NDArray[np.str_]]]:
+    """Yield what `make_population` returns, up to PART learners at a time, in bounded memory."""
     rng = np.random.default_rng(seed)
+    width = max(6, len(str(learners - 1)))
+    for first in range(0, learners, PART):
+        numbers = np.arange(first, min(first + PART, learners))
+        yield _make(np.char.add("demo-", np.char.zfill(numbers.astype(str), width)), rng)
+
+
+def _make(ids: NDArray[np.str_], rng: np.random.Generator) -> tuple[Events, NDArray[np.str_]]:
+    """Make up the events of learners with these ids."""
+    learners = ids.size
     kinds = np.array(list(BEHAVIOURS))
     shares = np.array([behaviour.share for behaviour in BEHAVIOURS.values()])
     kind = rng.choice(len(kinds), size=learners, p=shares / shares.sum())
@@ -77,7 +102,7 @@ def make_population(learners: int = LEARNERS, seed: int = 7) -> tuple[Events, ND
     curriculum = (rng.random((learners, SKILLS)) + aside * trait("focus")[:, None]).argsort(axis=1)
     pace = trait("pace") * rng.gamma(16, 1 / 16, learners)
 
-    who = np.repeat(np.arange(learners), count)
+    who = np.repeat(np.arange(learners, dtype=np.int32), count)
     events = who.size
     joined = rng.random(learners) * 2.0 * WEEK_US * (rng.random(learners) < 0.3)  # three in ten came later
     power = np.exp(trait("fade"))[who]
@@ -92,14 +117,14 @@ def make_population(learners: int = LEARNERS, seed: int = 7) -> tuple[Events, ND
     score = np.clip(0.45 + 0.4 * practised + rng.normal(0, 0.08, events), 0, 1).round(2)
     feedback = type_ == 3
     followed = rng.random(events) < trait("acts")[who]
-    made = from_columns(
-        np.char.add("demo-", np.char.zfill(who.astype(str), 6)),
+
+    skill_names = [f"{DOMAINS[domain]}-{number // len(DOMAINS) + 1}" for number, domain in enumerate(domain_of_skill)]
+    made = from_codes(
+        (who, ids),
         _END - WEEKS * WEEK_US + (joined[who] + elapsed).astype(np.int64),
-        np.array(DOMAINS)[domain_of_skill[skill]],
-        np.char.add(
-            np.char.add(np.array(DOMAINS)[domain_of_skill[skill]], "-"), (skill // len(DOMAINS) + 1).astype(str)
-        ),
-        _TYPES[type_],
+        (domain_of_skill[skill], DOMAINS),
+        (skill, skill_names),
+        (type_, _TYPES),
         np.where((type_ == 1) | (type_ == 2), score, np.nan),
         np.where(feedback, followed, -1).astype(np.int8),
     )

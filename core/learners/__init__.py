@@ -2,7 +2,7 @@
 
 from core.learners.cohorts import Cohort
 from core.learners.constants import Constants
-from core.learners.events import DAY_US, WEEK_US, Event, Events, EventsError, from_columns, from_events
+from core.learners.events import DAY_US, WEEK_US, Event, Events, EventsError, from_codes, from_columns, from_events
 from core.learners.importing import (
     EventStream,
     MappingError,
@@ -37,6 +37,7 @@ __all__ = [
     "collect_batches",
     "find_cohorts",
     "finish",
+    "from_codes",
     "from_columns",
     "from_events",
     "load_mapping",

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +28,31 @@ class Constants:
 
 
 def population_constants(
-    as_of: int, weeks: int, gains: ArrayLike, events_per_week: ArrayLike, uses: int, later_uses: int
+    as_of: int, weeks: int, gain_counts: ArrayLike, events_per_week: ArrayLike, uses: int, later_uses: int
 ) -> Constants:
     """Return the constants of a population.
 
     Args:
         as_of: end of the window, microseconds since 1970. weeks: its length.
-        gains: skills advanced, one number an active learner-week.
+        gain_counts: active learner-weeks in which so many skills advanced, from 0 on.
         events_per_week: one number a learner with events in the window.
         uses: over all learners, uses of a skill with the following week still observed. later_uses: a week later.
     """
     rates = np.asarray(events_per_week, dtype=np.float64)
-    weekly = np.asarray(gains, dtype=np.float64)
     return Constants(
         as_of=as_of,
         weeks=weeks,
-        gain=max(1.0, float(np.percentile(weekly, 90))) if weekly.size else 1.0,
+        gain=max(1.0, _quantile(np.asarray(gain_counts, dtype=np.int64), 0.9)),
         frequency=float(np.percentile(rates, 90)) if rates.size else 1.0,
         repeat=later_uses / uses if uses else math.nan,
     )
+
+
+def _quantile(counts: NDArray[np.int64], q: float) -> float:
+    """Return a quantile of whole numbers given as counts; between two of them, as far on as `numpy.quantile`."""
+    upto = np.cumsum(counts)
+    if not upto.size or not upto[-1]:
+        return 0.0
+    place = q * (int(upto[-1]) - 1)
+    low, high = np.searchsorted(upto, [math.floor(place), math.ceil(place)], side="right")
+    return float(low + (high - low) * (place - math.floor(place)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +22,8 @@ FEEDBACK = "feedback"
 
 Index = NDArray[np.int32]
 Names = Sequence[str] | NDArray[np.object_] | NDArray[np.str_]
+Coded = tuple[NDArray[np.integer[Any]], Names]
+"""Codes, and the names that they stand for."""
 
 
 class EventsError(ValueError):
@@ -128,15 +131,20 @@ class Events:
         )
 
 
-def _codes(values: Names) -> tuple[Index, tuple[str, ...]]:
-    """Return codes and the sorted vocabulary."""
+def _codes(values: Names) -> Coded:
+    """Return codes and the names they stand for."""
     encoded = pa.array(values, pa.string()).dictionary_encode()
-    names = np.array(encoded.dictionary.to_pylist(), dtype=object)
-    order = np.argsort(names)
-    rank = np.empty(names.size, dtype=np.int32)
-    rank[order] = np.arange(names.size, dtype=np.int32)
-    codes = rank[encoded.indices.to_numpy(zero_copy_only=False)] if names.size else np.empty(0, np.int32)
-    return codes, tuple(str(name) for name in names[order])
+    return encoded.indices.to_numpy(zero_copy_only=False), encoded.dictionary.to_pylist()
+
+
+def _in_sort_order(coded: Coded) -> tuple[Index, NDArray[np.object_] | NDArray[np.str_]]:
+    """Return codes into the sorted names, and those."""
+    codes, names = coded
+    words = names if isinstance(names, np.ndarray) else np.array(names, dtype=object)
+    order = np.argsort(words, kind="stable")
+    rank = np.empty(order.size, dtype=np.int32)
+    rank[order] = np.arange(order.size, dtype=np.int32)
+    return rank[codes] if order.size else np.empty(0, np.int32), words[order]
 
 
 def from_columns(
@@ -150,14 +158,32 @@ def from_columns(
     rejected: Mapping[str, int] | None = None,
 ) -> Events:
     """Sort valid columns of shape (N,) into `Events`; for the meaning of each see there."""
-    who, learners = _codes(learner)
-    (domains, domain_names), (skills, skill_names), (types, type_names) = map(_codes, (domain, skill, type_))
+    coded = [_codes(names) for names in (learner, domain, skill, type_)]
+    return from_codes(coded[0], ts, coded[1], coded[2], coded[3], score, acted, rejected)
+
+
+def from_codes(
+    learner: Coded,
+    ts: NDArray[np.int64],
+    domain: Coded,
+    skill: Coded,
+    type_: Coded,
+    score: NDArray[np.float64],
+    acted: NDArray[np.int8],
+    rejected: Mapping[str, int] | None = None,
+) -> Events:
+    """Sort valid columns of shape (N,) into `Events`; names come as codes (N,) and the different names they stand for.
+
+    All learners named have an event; the names may be in any order.
+    """
+    who, learners = _in_sort_order(learner)
+    (domains, domain_names), (skills, skill_names), (types, type_names) = map(_in_sort_order, (domain, skill, type_))
     ts = np.asarray(ts, dtype=np.int64)
-    order, offsets = order_of(who, ts, len(learners))
+    order, offsets = order_of(who, ts, learners.size)
     if order is None:
         order = np.arange(who.size)
     return Events(
-        learners=np.array(learners, dtype=np.str_),
+        learners=learners.astype(np.str_),
         offsets=offsets,
         ts=ts[order],
         domain=domains[order],
@@ -165,9 +191,9 @@ def from_columns(
         type=types[order],
         score=np.asarray(score, dtype=np.float64)[order],
         acted=np.asarray(acted, dtype=np.int8)[order],
-        domains=domain_names,
-        skills=skill_names,
-        types=type_names,
+        domains=tuple(map(str, domain_names)),
+        skills=tuple(map(str, skill_names)),
+        types=tuple(map(str, type_names)),
         rejected=dict(rejected or {}),
     )
 

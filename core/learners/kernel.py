@@ -1,64 +1,63 @@
 """The fast analyzer: the traits of `reference` in one compiled pass over sorted events.
 
 `scan` reads each event once and leaves a few sums a learner; `finish` turns them into traits with the population's
-constants. The compiled code is kept in NUMBA_CACHE_DIR, in CANARY_HOME/cache/numba, or beside this file, so that
-compiling is paid for once.
+constants. What makes it fast, with every definition kept: the state of a learner's skills stays in the first-level
+cache and only what was touched is cleared; in the inner loop nothing is allocated and nothing branches on what an
+event says; decay is a table and a short series, exact to 1e-13, instead of an exponential.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar, cast
+from functools import lru_cache
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from core.learners import traits as t
+from core.learners.compiled import compiled
 from core.learners.constants import Constants, population_constants
 from core.learners.events import DAY_US, WEEK_US, Events
 
-_config: Any = numba.config
-if not _config.CACHE_DIR and os.environ.get("CANARY_HOME"):
-    _config.CACHE_DIR = str(Path(os.environ["CANARY_HOME"]).resolve() / "cache" / "numba")
-
-_F = TypeVar("_F", bound=Callable[..., object])
-
-
-def _compiled(function: _F) -> _F:
-    # No fastmath: the answers must match the reference's.
-    return cast(_F, numba.njit(cache=True, nogil=True)(function))
-
-
-_SUMS = np.dtype(
+SUMS = np.dtype(
     [
-        ("events", np.int64),
-        ("older", np.int64),
-        ("first_week", np.int64),
-        ("domains", np.int64),
         ("entropy", np.float64),
-        ("top_domain", np.int64),
-        ("top_count", np.int64),
-        ("later_domains", np.int64),
-        ("new_domains", np.int64),
-        ("skills", np.int64),
-        ("reused", np.int64),
         ("weight", np.float64),
         ("weight_again", np.float64),
-        ("uses", np.int64),
-        ("later_uses", np.int64),
-        ("last_third", np.int64),
-        ("span", np.int64),
-        ("asked", np.int64),
-        ("acted", np.int64),
+        ("events", np.int32),
+        ("older", np.int32),
+        ("first_week", np.int32),
+        ("domains", np.int32),
+        ("top_domain", np.int32),
+        ("top_count", np.int32),
+        ("later_domains", np.int32),
+        ("new_domains", np.int32),
+        ("skills", np.int32),
+        ("reused", np.int32),
+        ("uses", np.int32),
+        ("later_uses", np.int32),
+        ("last_third", np.int32),
+        ("asked", np.int32),
+        ("acted", np.int32),
+        ("at_once", np.int32),
     ]
 )
+"""What one pass leaves of a learner. `at_once`: 1 where no time has passed since the first event."""
+
 _BLOCK = 4096  # learners a thread takes at a time
+
+# Decay over the time ago: steps of 2^33 microseconds (2.4 hours) from a table, the rest by a series whose first left-out
+# term is below 1e-15, since x is below 0.005 there.
+_STEP = 33
+_REST = (1 << _STEP) - 1
+_RATE = t.DECAY_PER_DAY / DAY_US
+
+_COUNTS = np.arange(1024, dtype=np.float64)
+_N_LOG_N = _COUNTS * np.log2(np.maximum(_COUNTS, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,8 @@ class Scan:
     """What one pass over the events leaves.
 
     Attributes:
-        sums: one row a learner. gains: skills advanced, shape (learners, weeks), -1 in weeks without an event.
+        sums: dtype SUMS, one row a learner.
+        gains: skills advanced, shape (learners, weeks), -1 in weeks without an event.
         as_of: end of the window, microseconds since 1970.
     """
 
@@ -76,87 +76,120 @@ class Scan:
 
     def constants(self) -> Constants:
         """Return the constants of this population."""
-        seen = self.sums[self.sums["events"] > 0]
-        return population_constants(
-            self.as_of,
-            self.gains.shape[1],
-            self.gains[self.gains >= 0],
-            seen["events"] / (seen["first_week"] + 1),
-            int(seen["uses"].sum()),
-            int(seen["later_uses"].sum()),
-        )
+        return constants_of([self])
+
+
+def constants_of(parts: Sequence[Scan]) -> Constants:
+    """Return the constants of a population that was scanned in at least one part."""
+    active = [part.sums["events"] > 0 for part in parts]
+    rates = [
+        part.sums["events"][seen] / (part.sums["first_week"][seen] + 1)
+        for part, seen in zip(parts, active, strict=True)
+    ]
+    counts = np.zeros(1 + max(int(part.gains.max(initial=0)) for part in parts), dtype=np.int64)
+    for part in parts:
+        _count_gains(part.gains, counts)
+    return population_constants(
+        parts[0].as_of,
+        parts[0].gains.shape[1],
+        counts,
+        np.concatenate(rates),
+        sum(int(part.sums["uses"].sum(dtype=np.int64)) for part in parts),
+        sum(int(part.sums["later_uses"].sum(dtype=np.int64)) for part in parts),
+    )
 
 
 def scan(events: Events, as_of: int | None = None, weeks: int = t.WEEKS, threads: int | None = None) -> Scan:
     """Read all events once, on `threads` threads (default: one a core)."""
     end = events.as_of if as_of is None else as_of
     learners = events.learners.size
-    sums = np.zeros(learners, dtype=_SUMS)
-    gains = np.full((learners, weeks), -1, dtype=np.int32)
-
-    def block(first: int) -> None:
-        _scan(
-            events.offsets[first : min(first + _BLOCK, learners) + 1],
-            events.ts,
-            events.domain,
-            events.skill,
-            events.type,
-            events.score,
-            events.acted,
-            end,
-            len(events.domains),
-            len(events.skills),
-            events.feedback_code,
-            sums[first : first + _BLOCK],
-            gains[first : first + _BLOCK],
-        )
-
-    starts = range(0, learners, _BLOCK)
-    workers = threads or os.cpu_count() or 1
-    if workers == 1 or len(starts) < 2:
-        for first in starts:
-            block(first)
-    else:
-        with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(block, starts))
+    sums = np.empty(learners, dtype=SUMS)
+    gains = np.empty((learners, weeks), dtype=np.int32)
+    decay = _decay(weeks)
+    _in_blocks(lambda rows: _read(events, events.offsets[rows.start : rows.stop + 1], end, decay, sums[rows], gains[rows]), learners, threads)
     return Scan(sums, gains, end)
 
 
 def scan_one(events: Events, index: int, constants: Constants) -> Scan:
     """Read one learner's events; what the service does at each request."""
-    sums = np.zeros(1, dtype=_SUMS)
-    gains = np.full((1, constants.weeks), -1, dtype=np.int32)
-    _scan(
-        events.offsets[index : index + 2],
-        events.ts,
-        events.domain,
-        events.skill,
-        events.type,
-        events.score,
-        events.acted,
-        constants.as_of,
-        len(events.domains),
-        len(events.skills),
-        events.feedback_code,
-        sums,
-        gains,
-    )
+    sums = np.empty(1, dtype=SUMS)
+    gains = np.empty((1, constants.weeks), dtype=np.int32)
+    _read(events, events.offsets[index : index + 2], constants.as_of, _decay(constants.weeks), sums, gains)
     return Scan(sums, gains, constants.as_of)
 
 
-def finish(scanned: Scan, constants: Constants) -> NDArray[np.void]:
+def finish(scanned: Scan, constants: Constants, threads: int | None = None) -> NDArray[np.void]:
     """Return the traits, dtype `traits.TRAITS`, one row a learner; learners without events in the window are null."""
-    out = np.zeros(scanned.sums.size, dtype=t.TRAITS)
-    _finish(scanned.sums, scanned.gains, constants.gain, constants.frequency, constants.repeat, out)
+    out = np.empty(scanned.sums.size, dtype=t.TRAITS)
+    fade = np.exp(-t.DECAY_PER_WEEK * np.arange(scanned.gains.shape[1]))
+    _in_blocks(
+        lambda rows: _finish(
+            scanned.sums[rows],
+            scanned.gains[rows],
+            fade,
+            constants.gain,
+            constants.frequency,
+            constants.repeat,
+            out[rows],
+        ),
+        out.size,
+        threads,
+    )
     return out
 
 
-@_compiled
+def _in_blocks(work: Callable[[slice], None], rows: int, threads: int | None) -> None:
+    blocks = [slice(first, min(first + _BLOCK, rows)) for first in range(0, rows, _BLOCK)]
+    workers = threads or os.cpu_count() or 1
+    if workers == 1 or len(blocks) < 2:
+        for block in blocks:
+            work(block)
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(work, blocks))
+
+
+@lru_cache(maxsize=8)
+def _decay(weeks: int) -> NDArray[np.float64]:
+    """Return what an event counts that is so many steps ago, for as many as a window has."""
+    steps = np.arange((weeks * WEEK_US >> _STEP) + 1, dtype=np.float64)
+    return np.exp(-_RATE * 2.0**_STEP * steps)
+
+
+def _read(
+    events: Events,
+    offsets: NDArray[np.int64],
+    as_of: int,
+    decay: NDArray[np.float64],
+    sums: NDArray[np.void],
+    gains: NDArray[np.int32],
+) -> None:
+    """Scan the learners whose events begin at these offsets."""
+    # Codes are never negative: as unsigned numbers they need no look at their sign at each access.
+    _scan(
+        offsets,
+        events.ts,
+        events.domain.view(np.uint32),
+        events.skill.view(np.uint32),
+        events.type,
+        events.score,
+        events.acted,
+        as_of,
+        len(events.domains),
+        len(events.skills),
+        events.feedback_code,
+        decay,
+        sums,
+        gains,
+    )
+
+
+@compiled
 def _scan(
     offsets: NDArray[np.int64],
     ts: NDArray[np.int64],
-    domain: NDArray[np.int32],
-    skill: NDArray[np.int32],
+    domain: NDArray[np.uint32],
+    skill: NDArray[np.uint32],
     type_: NDArray[np.int32],
     score: NDArray[np.float64],
     acted: NDArray[np.int8],
@@ -164,24 +197,27 @@ def _scan(
     domains: int,
     skills: int,
     feedback: int,
+    decay: NDArray[np.float64],
     sums: NDArray[np.void],
     gains: NDArray[np.int32],
 ) -> None:
     weeks = gains.shape[1]
-    # State of each domain and skill of the learner at hand; only the entries touched are cleared for the next one.
-    domain_count = np.zeros(domains, dtype=np.int64)
-    domain_first = np.zeros(domains, dtype=np.bool_)
-    domain_later = np.zeros(domains, dtype=np.bool_)
+    # State of each domain and skill of the learner at hand; only what was touched is cleared for the next one.
+    domain_count = np.zeros(domains, dtype=np.int64)  # first half below, later half above bit 32
+    domains_seen = np.zeros(domains + 1, dtype=np.uint32)
     first_week = np.full(skills, -1, dtype=np.int64)
-    last_week = np.zeros(skills, dtype=np.int64)
-    advanced_week = np.zeros(skills, dtype=np.int64)
-    reused = np.zeros(skills, dtype=np.bool_)
-    best = np.full(skills, np.nan)
-    best_before = np.full(skills, np.nan)
+    last_week = np.full(skills, -1, dtype=np.int64)
+    best = np.full(skills, -np.inf)
+    before = np.full(skills, np.inf)  # best before the week; infinite where there was none, so that nothing rises over it
+    skills_seen = np.zeros(skills + 1, dtype=np.uint32)
+    rise = t.SCORE_RISE - t.TOLERANCE
+    week_us = np.uint64(WEEK_US)
 
     for learner in range(sums.size):
         row = sums[learner]
         gain = gains[learner]
+        for week in range(weeks):
+            gain[week] = -1
         begin, end = offsets[learner], offsets[learner + 1]
         total = end - begin
         while begin < end and as_of - ts[begin] >= weeks * WEEK_US:
@@ -192,102 +228,141 @@ def _scan(
         row["events"] = n
         row["older"] = total - n
         if n == 0:
+            row["uses"] = row["later_uses"] = 0
             continue
 
-        half = begin + n // 2
         first_ts = ts[begin]
         span = as_of - first_ts
-        row["span"] = span
-        row["first_week"] = span // WEEK_US
+        last_third_from = first_ts + (2 * span + 2) // 3
+        a_week_ago = as_of - WEEK_US
+        uses = last_third = asked = followed = 0
+        for e in range(np.uint64(begin), np.uint64(end)):
+            at = ts[e]
+            uses += at <= a_week_ago
+            last_third += at >= last_third_from
+        for e in range(np.uint64(begin), np.uint64(end)):
+            told = (type_[e] == feedback) & (acted[e] >= 0)
+            asked += told
+            followed += told & (acted[e] > 0)
+
         weight_all = 0.0
         weight_again = 0.0
-        for e in range(begin, end):
-            ago = as_of - ts[e]
-            week = ago // WEEK_US
-            if gain[week] < 0:
-                gain[week] = 0
-            d = domain[e]
-            domain_count[d] += 1
-            if e < half:
-                domain_first[d] = True
-            else:
-                domain_later[d] = True
+        later_uses = 0
+        domain_number = skill_number = np.uint64(0)
+        now = -1  # the week at hand, and how many skills advanced in it
+        advanced = 0
+        half = begin + n // 2
+        for part in range(2):
+            one = np.int64(1) << (32 * part)
+            start, stop = (begin, half) if part == 0 else (half, end)
+            for e in range(np.uint64(start), np.uint64(stop)):
+                ago = np.uint64(as_of - ts[e])
+                week = np.int64(ago // week_us)
+                x = _RATE * np.float64(np.int64(ago & np.uint64(_REST)))
+                series = 1.0 - x * (1.0 - x * (0.5 - x * (1 / 6 - x * (1 / 24 - x / 120))))
+                weight = decay[ago >> np.uint64(_STEP)] * series
 
-            s = skill[e]
-            if first_week[s] < 0:
-                first_week[s] = last_week[s] = advanced_week[s] = week
-                gain[week] += 1
-                row["skills"] += 1
-            elif last_week[s] != week:
+                d = domain[e]
+                count = domain_count[d]
+                domains_seen[domain_number] = d
+                domain_number += np.uint64(count == 0)
+                domain_count[d] = count + one
+
+                s = skill[e]
+                first = first_week[s]
+                new = first < 0
+                skills_seen[skill_number] = s
+                skill_number += np.uint64(new)
+                first = week if new else first
+                first_week[s] = first
+
+                had = best[s]
+                basis = before[s]
+                fresh = had if had >= 0 else np.inf
+                basis = fresh if last_week[s] != week else basis
+                value = score[e]
+                has = value if value > had else had  # a comparison with NaN is false
+                before[s] = basis
                 last_week[s] = week
-                best_before[s] = best[s]
-                if not reused[s]:
-                    reused[s] = True
-                    row["reused"] += 1
-            value = score[e]
-            if not np.isnan(value):
-                if not best[s] >= value:  # also where there is no best yet
-                    best[s] = value
-                # A comparison with NaN is false: no rise over a week that has no score before it.
-                if advanced_week[s] != week and best[s] - best_before[s] >= t.SCORE_RISE - t.TOLERANCE:
-                    advanced_week[s] = week
-                    gain[week] += 1
+                best[s] = has
+                rises = (has - basis >= rise) & (not (had - basis >= rise))
 
-            weight = math.exp(-t.DECAY_PER_DAY * ago / DAY_US)
-            weight_all += weight
-            if week < first_week[s]:
-                weight_again += weight
-                row["later_uses"] += 1
-            if week >= 1:
-                row["uses"] += 1
-            if 3 * (ts[e] - first_ts) >= 2 * span:
-                row["last_third"] += 1
-            if type_[e] == feedback and acted[e] >= 0:
-                row["asked"] += 1
-                row["acted"] += acted[e]
+                advanced = (advanced if week == now else 0) + np.int64(new) + np.int64(rises)
+                now = week
+                gain[np.uint64(week)] = advanced
+
+                again = week < first
+                weight_all += weight
+                weight_again += weight if again else 0.0
+                later_uses += again
+
+        row["first_week"] = span // WEEK_US
+        row["at_once"] = span == 0
+        row["uses"] = uses
+        row["later_uses"] = later_uses
+        row["last_third"] = last_third
+        row["asked"] = asked
+        row["acted"] = followed
         row["weight"] = weight_all
         row["weight_again"] = weight_again
 
-        entropy = 0.0
-        top_domain = -1
-        for d in range(domains):
+        # Entropy = log n - (sum of c log c) / n, with c log c of small counts from a table.
+        spread = 0.0
+        top_domain, top_count = np.int64(-1), np.int64(0)
+        later_domains = new_domains = 0
+        for i in range(domain_number):
+            d = domains_seen[i]
             count = domain_count[d]
-            if count == 0:
-                continue
-            row["domains"] += 1
-            share = count / n
-            entropy -= share * math.log2(share)
-            if top_domain < 0 or count > domain_count[top_domain]:
-                top_domain = d
-            if domain_later[d]:
-                row["later_domains"] += 1
-                if not domain_first[d]:
-                    row["new_domains"] += 1
-        row["entropy"] = entropy
-        row["top_domain"] = top_domain
-        row["top_count"] = domain_count[top_domain]
-
-        for e in range(begin, end):
-            d, s = domain[e], skill[e]
             domain_count[d] = 0
-            domain_first[d] = domain_later[d] = False
+            later = count >> 32
+            earlier = count & 0xFFFFFFFF
+            later_domains += later > 0
+            new_domains += earlier == 0
+            count = earlier + later
+            spread += _N_LOG_N[np.uint64(count)] if count < 1024 else count * math.log2(count)
+            if count > top_count or (count == top_count and d < top_domain):
+                top_domain, top_count = np.int64(d), count
+        row["domains"] = domain_number
+        row["entropy"] = max(0.0, math.log2(n) - spread / n) if domain_number > 1 else 0.0
+        row["top_domain"] = top_domain
+        row["top_count"] = top_count
+        row["later_domains"] = later_domains
+        row["new_domains"] = new_domains
+
+        reused = 0
+        for i in range(skill_number):
+            s = skills_seen[i]
+            reused += last_week[s] != first_week[s]
             first_week[s] = -1
-            reused[s] = False
-            best[s] = best_before[s] = np.nan
+            last_week[s] = -1
+            best[s] = -np.inf
+        row["skills"] = skill_number
+        row["reused"] = reused
 
 
-@_compiled
+@compiled
+def _count_gains(gains: NDArray[np.int32], counts: NDArray[np.int64]) -> None:
+    for row in range(gains.shape[0]):
+        for week in range(gains.shape[1]):
+            gain = gains[row, week]
+            if gain >= 0:
+                counts[gain] += 1
+
+
+@compiled
 def _finish(
     sums: NDArray[np.void],
     gains: NDArray[np.int32],
+    fade: NDArray[np.float64],
     gain: float,
     frequency: float,
     repeat: float,
     out: NDArray[np.void],
 ) -> None:
+    per_gain = 1 / gain
     for i in range(sums.size):
         row, to = sums[i], out[i]
-        n = row["events"]
+        n = np.int64(row["events"])
         to["events"] = n
         to["older"] = row["older"]
         to["recall_half_life_days"] = np.nan
@@ -301,24 +376,23 @@ def _finish(
             to["velocity_score"] = to["affinity_score"] = to["retention_score"] = np.nan
             continue
 
-        number = row["first_week"] + 1
+        number = np.int64(row["first_week"]) + 1
         velocity = -1.0
         middle = (number - 1) / 2
         covariance = 0.0
-        variance = 0.0
         for time in range(number):
-            week = number - 1 - time
-            variance += (time - middle) ** 2
-            if gains[i, week] < 0:
+            week = np.uint64(number - 1 - time)
+            advanced = gains[i, week]
+            if advanced < 0:
                 continue
-            rate = min(1.0, gains[i, week] / gain)
+            rate = min(1.0, advanced * per_gain)
             covariance += (time - middle) * rate
-            decayed = rate * math.exp(-t.DECAY_PER_WEEK * week)
+            decayed = rate * fade[week]
             velocity = decayed if velocity < 0 else t.SMOOTHING * decayed + (1 - t.SMOOTHING) * velocity
         to["velocity"] = velocity
         velocity_factor = 1.0
         if number >= t.TREND_WEEKS:
-            rise = covariance / variance * number
+            rise = covariance * 12 / (number * number - 1)  # 12 / n (n^2 - 1) is one over the sum of squares
             if rise > t.TREND + t.TOLERANCE:
                 to["trend"] = 2
                 velocity_factor = 1.08
@@ -333,7 +407,7 @@ def _finish(
         concentration = 1.0
         if row["domains"] > 1:
             concentration = top_share * (1 - 0.3 * entropy / math.log2(row["domains"]))
-        to["entropy_bits"] = abs(entropy)
+        to["entropy_bits"] = entropy
         to["top_domain"] = row["top_domain"]
         to["top_share"] = top_share
         to["concentration"] = concentration
@@ -357,7 +431,7 @@ def _finish(
             rho = (row["later_uses"] + t.PRIOR_USES * repeat) / (row["uses"] + t.PRIOR_USES)
             to["half_life_days"] = 7 * math.log(2) / -math.log(min(max(rho, 0.01), 0.99))
         retention_factor = 1.0
-        if n >= t.ENOUGH_EVENTS and row["span"] > 0:
+        if n >= t.ENOUGH_EVENTS and row["at_once"] == 0:
             last = row["last_third"]
             others = (n - last) / 2
             if last > t.ACCELERATING * others:

@@ -31,7 +31,7 @@ def reference_table(events: Events, as_of: int, weeks: int) -> tuple[list[Traits
     constants = population_constants(
         as_of,
         weeks,
-        [g for o in active for g in o.gains.values()],
+        np.bincount([g for o in active for g in o.gains.values()], minlength=1),
         [o.events_per_week for o in active],
         sum(o.uses for o in active),
         sum(o.later_uses for o in active),
