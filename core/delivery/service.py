@@ -130,7 +130,12 @@ class Deliveries:
         back_from_completed = command.action is Action.ROLL_BACK and status.state is State.COMPLETED
         if command.action is not Action.RETRY and not back_from_completed:
             return None
-        under_way = [s.id for s in records.read_all(tx.connection, status.plan.flag) if not s.state.ended]
+        # One that has not begun moves no traffic: it must not keep a bad candidate at 100 %.
+        under_way = [
+            s.id
+            for s in records.read_all(tx.connection, status.plan.flag)
+            if not s.state.ended and (s.phase >= 0 or not back_from_completed)
+        ]
         if not under_way:
             return None
         hint = "roll that one back" if back_from_completed else "finish, abort or roll it back first"

@@ -101,6 +101,13 @@ def test_a_broken_candidate_is_rolled_back_and_the_rollback_is_proved(scene):
     assert 60 <= drill.verified_plan_s <= 180
 
 
+def test_a_draft_does_not_keep_a_completed_candidate_that_breaks(scene):
+    assert scene.go(660).state is State.COMPLETED
+    scene.deliveries.create(plan(), "cli:test")
+    status = scene.go(900, errors=0.3)
+    assert (status.state, status.share) == (State.ROLLED_BACK, 0.0)
+
+
 def test_requests_that_still_reach_the_candidate_spoil_the_proof(scene):
     scene.go(150, errors=0.2)
     assert scene.status.state is State.ROLLED_BACK

@@ -109,6 +109,17 @@ def test_a_completed_deployment_is_not_rolled_back_beside_the_later_one_that_dec
     assert service.command(started.id, person(Action.ROLL_BACK)).switched
 
 
+def test_a_completed_deployment_is_rolled_back_beside_a_later_draft(service, started):
+    for _ in range(3):
+        service.command(started.id, person(Action.ADVANCE))
+    draft = service.create(plan(), "cli:test")
+    outcome = service.command(started.id, person(Action.ROLL_BACK, "it hurts"))
+    assert outcome.refusal is None
+    assert outcome.switched
+    assert service.switch.get("analyzer").share == 0.0
+    assert service.status(draft.id).state is State.DRAFT
+
+
 def test_an_unknown_deployment(service):
     with pytest.raises(Unknown, match="no deployment 'x'"):
         service.command("x", person(Action.HOLD))
