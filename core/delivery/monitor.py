@@ -233,6 +233,7 @@ class Monitor:
             open_incidents = len(records.incidents(connection, status.id, open_only=True))
         ends = status.phase_ends
         verdict: Verdict | None = None
+        hold: Command | None = None
         for moment, number in moments:
             verdict = judge(
                 status.plan,
@@ -247,12 +248,24 @@ class Monitor:
                 listening_since=self._heard_since,
             )
             if number is not None:
-                status = self._record_checkpoint(status, number, verdict, now - moment)
+                recorded = self._record_checkpoint(status, number, verdict, now - moment)
+                if recorded is None:
+                    return None  # a person acted in between: the next tick judges what is then
+                status = recorded
             command = decide(status, verdict, moment)
-            if command is not None:
+            if command is not None and command.action is Action.ROLL_BACK:
                 self._act(status, command)
-                break
+                return verdict
+            if command is not None and command.action is Action.HOLD:
+                hold = hold or command
+            elif command is not None and moment == now and hold is None:
+                # Going on takes the last look, too: the phase may have ended well while nobody watched, and what is
+                # known since then be bad, or nothing.
+                self._act(status, command)
+                return verdict
             self._judged_to[status.id] = moment
+        if hold is not None:
+            self._act(status, hold)
         return verdict
 
     def _moments(self, status: Status, phase: Phase, now: float) -> list[tuple[float, int | None]]:
@@ -278,7 +291,8 @@ class Monitor:
                     looks[due] = number
         return sorted(looks.items(), key=lambda look: look[0])
 
-    def _record_checkpoint(self, status: Status, number: int, verdict: Verdict, late_s: float) -> Status:
+    def _record_checkpoint(self, status: Status, number: int, verdict: Verdict, late_s: float) -> Status | None:
+        """Remember what was judged; None, and nothing done, if the deployment was changed meanwhile."""
         record = records.CheckpointRecord(
             status.id, status.attempt, status.phase, number, verdict.at, max(0.0, late_s), verdict
         )
@@ -286,7 +300,7 @@ class Monitor:
             self._fence(tx)
             before = records.read_status(tx.connection, status.id)
             if before.revision != status.revision:
-                return before  # a person acted in between: the next tick judges what is then
+                return None
             after = replace(before, revision=before.revision + 1, checkpoints_done=number + 1)
             records.replace_deployment(tx, before, after)
             if records.add_checkpoint(tx, record):

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from core.delivery import Action, Command, State, checkpoints, drills, incidents, latest_verdict
+from core.delivery.judge import judge
 from core.delivery.monitor import Monitor
 from core.settings import Settings
 from core.store import Clock, Sample, add_samples, current_lease, events, histogram
@@ -141,6 +142,49 @@ def test_a_breach_that_came_and_went_while_nobody_watched_is_seen(scene):
     scene.go(210, tick=False)
     scene.monitor.tick()
     assert scene.status.state is State.ROLLED_BACK
+
+
+def test_what_is_known_since_a_phase_ended_well_decides_whether_it_goes_on(scene):
+    scene.go(240, tick=False)
+    scene.push(480, errors=0.5)
+    scene.set(scene.begin + 480)
+    scene.monitor.tick()
+    assert (scene.status.state, scene.status.share) == (State.ROLLED_BACK, 0.0)
+    assert "checkpoint judged" in scene.kinds()
+
+
+def test_a_phase_that_ended_well_before_its_source_died_does_not_go_on(scene, tmp_path):
+    scene.go(210)
+    scene.push(240)
+    scene.monitor._release()
+    scene.set(scene.begin + 1500)
+    second = Monitor(scene.deliveries, Settings(home=tmp_path, lease_s=60.0), holder="second")
+    second.tick()
+    assert (scene.status.state, scene.status.share) == (State.RUNNING, 0.01)
+    scene.set(scene.begin + 1500 + 91)
+    second.tick()
+    assert scene.status.state is State.HOLDING
+
+
+def test_a_person_who_acts_between_two_missed_checkpoints_ends_the_catching_up(scene, monkeypatch):
+    scene.go(300, tick=False)
+    seen = []
+
+    def judged(*args, **kwargs):
+        verdict = judge(*args, **kwargs)
+        seen.append(verdict.at - scene.begin)
+        if verdict.at - scene.begin == 120.0:
+            scene.deliveries.command(scene.id, Command(Action.ADVANCE, "cli:test", "we have seen enough"))
+        return verdict
+
+    monkeypatch.setattr("core.delivery.monitor.judge", judged)
+    scene.monitor.tick()
+    # What was judged of the canary says nothing of the ramp: it is at its beginning, with all of its checkpoints ahead.
+    assert (scene.status.phase, scene.status.checkpoints_done) == (1, 0)
+    with scene.store.read() as connection:
+        assert checkpoints(connection, scene.id) == []
+    monkeypatch.undo()
+    assert scene.go(420).checkpoints_done == 1
 
 
 def test_a_source_that_stops_holds_then_rolls_back(scene):
