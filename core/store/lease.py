@@ -33,6 +33,14 @@ class Lease:
     late_s: float
     tick_s: float
 
+    def is_held(self, wall: float, grace_s: float = 0.0) -> bool:
+        """Say whether somebody may act by it at a wall time.
+
+        A beat that lies further ahead than a lease is long was made before the clock was set back; it proves nothing.
+        """
+        length = self.expires - self.beat
+        return bool(self.holder) and wall < self.expires + grace_s and self.beat <= wall + length + grace_s
+
 
 def current_lease(connection: Connection, name: str) -> Lease | None:
     """Return the lease as it stands, run out or not; None where nobody ever had it."""
@@ -59,7 +67,7 @@ def acquire_lease(store: Store, name: str, holder: str, ttl_s: float) -> int | N
             tx.connection.execute(insert(_LEASE), values | {"late_s": 0.0, "tick_s": 0.0})
             return 1
         ours = lease.holder == holder
-        if not ours and lease.expires > now:
+        if not ours and lease.is_held(now):
             return None
         token = lease.token if ours else lease.token + 1
         _change(tx, name, holder=holder, token=token, expires=now + ttl_s, beat=now)

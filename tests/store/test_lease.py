@@ -56,6 +56,17 @@ def test_free_ours_and_others(store):
     assert lease.expires == pytest.approx(time.time() + 30, abs=5)
 
 
+def test_a_dead_holder_does_not_keep_its_lease_after_the_clock_was_set_back(store, monkeypatch):
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 86_400)
+    acquire_lease(store, "monitor", "a", 6)
+    assert lease_of(store).is_held(time.time())
+    monkeypatch.setattr(time, "time", real)
+    assert not lease_of(store).is_held(time.time())
+    assert acquire_lease(store, "monitor", "b", 6) == 2
+    assert lease_of(store).is_held(time.time())
+
+
 def test_a_lease_that_ran_out_goes_to_another_with_a_higher_token(store):
     acquire_lease(store, "monitor", "a", 0.01)
     time.sleep(0.02)

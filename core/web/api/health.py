@@ -23,7 +23,7 @@ def healthz(context: Ctx) -> Response:
     """Say whether the database answers and a monitor is at work; 503 when not. Needs no token."""
     reachable, lease = _lease(context)
     now = time.time()
-    at_work = lease is not None and bool(lease.holder) and lease.expires > now
+    at_work = lease is not None and lease.is_held(now)
     problems = []
     if not reachable:
         problems.append("the database can't be read")
@@ -72,16 +72,12 @@ def _lease(context: Context) -> tuple[bool, Lease | None]:
 
 def _monitor(lease: Lease) -> list[Family]:
     return [
-        Family("canary_monitor_up", "gauge", "Whether a monitor holds the lease.", {(): float(_valid(lease))}),
+        Family("canary_monitor_up", "gauge", "Whether a monitor holds the lease.", {(): float(lease.is_held(time.time()))}),
         Family("canary_monitor_last_tick_timestamp_seconds", "gauge", "When the last tick ended.", {(): lease.beat}),
         Family("canary_monitor_tick_late_seconds", "gauge", "How late the last tick began.", {(): lease.late_s}),
         Family("canary_monitor_tick_duration_seconds", "gauge", "How long the last tick took.", {(): lease.tick_s}),
         Family("canary_monitor_takeovers", "gauge", "How often the lease has changed hands.", {(): lease.token - 1.0}),
     ]
-
-
-def _valid(lease: Lease) -> bool:
-    return bool(lease.holder) and lease.expires > time.time()
 
 
 def _deployments(context: Context) -> list[Family]:

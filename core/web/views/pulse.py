@@ -63,6 +63,8 @@ def monitor_death(lease: Lease | None, wall: float) -> str:
     """Return what is known of a dead monitor, as a sentence; "" while it lives."""
     if lease is None:
         return "It has never run on this database."
-    if lease.holder and wall <= lease.expires + MONITOR_GRACE_S:
+    if lease.is_held(wall, MONITOR_GRACE_S):
         return ""
+    if lease.beat > wall:
+        return "The clock was set back since its last tick."
     return f"Its last tick was {ago(wall - lease.beat)}."
