@@ -154,7 +154,7 @@ class Monitor:
                     records.put_latest_verdict(tx, deployment_id, verdict)
                 beat(tx, LEASE, self._held(), self.settings.lease_s, late_s, time.monotonic() - began)
         except Fenced:
-            logger.warning("another monitor has taken over; this one stands by")
+            logger.warning("this monitor has lost its lease, by a tick that took too long or to another monitor")
             self._token = None
             return Tick(False, time.monotonic() - began, 0)
         return Tick(True, time.monotonic() - began, len(live))
@@ -169,6 +169,12 @@ class Monitor:
         if self._token is None:
             return False
         clock = self.store.clock()
+        if (
+            before is not None
+            and (before.holder, before.token) == (self.holder, self._token)
+            and time.time() - before.beat < 2 * self.settings.lease_s
+        ):
+            return True  # a tick of ours that took longer than the lease: all the time somebody listened
         # Nobody listened between the last beat and now: silence counts from now, looks from the last beat.
         self._heard_since = clock.now()
         self._judged_to.clear()
@@ -263,7 +269,8 @@ class Monitor:
                 # known since then be bad, or nothing.
                 self._act(status, command)
                 return verdict
-            self._judged_to[status.id] = moment
+            if hold is None:
+                self._judged_to[status.id] = moment
         if hold is not None:
             self._act(status, hold)
         return verdict

@@ -198,6 +198,18 @@ def test_a_source_that_stops_holds_then_rolls_back(scene):
     assert "no sample" in scene.status.why
 
 
+def test_ticks_that_outlast_the_lease_do_not_make_silence_begin_anew(scene):
+    scene.go(60)
+    for second in range(90, 720, 30):
+        scene.set(scene.begin + second)
+        with scene.store.transaction() as tx:
+            tx.connection.exec_driver_sql("UPDATE lease SET expires = 0")
+        assert not scene.monitor.tick().led
+        assert scene.monitor.tick().led
+    assert scene.status.state is State.ROLLED_BACK
+    assert "monitor took over" not in scene.kinds()
+
+
 def test_silence_while_nobody_listened_is_not_held_against_the_candidate(scene, tmp_path):
     scene.go(60)
     scene.monitor._release()
