@@ -94,7 +94,7 @@ def _phase_warnings(plan: Plan, phase: Phase, traffic: Traffic) -> Iterator[str]
             if trigger.limit.figure is figure and _looser(limit, trigger.limit):
                 yield f"{what} is looser than the trigger that acts at once, {words.limit(trigger.limit)}"
     if all(limit.figure in WARN_ONLY for limit in phase.criteria):
-        yield f"{phase.name}: its criteria only warn; it passes whatever happens, unless a trigger acts"
+        yield f"{phase.name}: its criteria only warn; no measurement is not success, so that it will hold"
     elif not measured:
         yield f"{phase.name}: none of its criteria is measured; no measurement is not success, so that it will hold"
 

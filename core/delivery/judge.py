@@ -121,13 +121,11 @@ def worst(criteria: tuple[Finding, ...]) -> FigureState:
     """Return the worst state among the criteria that gate.
 
     What only warns never gates, and what is not measured gates only where nothing else is measured: no measurement is
-    not success. A phase without criteria passes.
+    not success.
     """
     gating = [f.state for f in criteria if f.figure not in WARN_ONLY]
     measured = [state for state in gating if state is not FigureState.NOT_MEASURED]
-    if not measured and gating:
-        return FigureState.NOT_MEASURED
-    return max(measured, key=lambda state: state.severity, default=FigureState.PASS)
+    return max(measured, key=lambda state: state.severity, default=FigureState.NOT_MEASURED)
 
 
 # --- criteria

@@ -158,7 +158,12 @@ def test_a_window_grows_until_it_holds_the_minimum() -> None:
             "half: error rate under 6 % is looser than the trigger that acts at once, over 5 %",
         ),
         (["availability > 98 %"], ("availability < 99 % for 5 min",), "", "is looser than the trigger"),
-        (["memory < 1 GB"], (), "", "half: its criteria only warn; it passes whatever happens"),
+        (
+            ["memory < 1 GB"],
+            (),
+            "",
+            "half: its criteria only warn; no measurement is not success, so that it will hold",
+        ),
         (["segment_spread < 5 %"], (), "", "half: none of its criteria is measured"),
         (["roi_vs_baseline > 0 %"], (), "", "half: ROI against baseline over 0 % is not measured"),
         (["error_rate < 1 %"], (), "", "half: the plan ends at 50 % of the learners"),

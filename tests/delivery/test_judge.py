@@ -489,4 +489,5 @@ def test_the_worst_state_is_the_verdicts():
     ranked = [PASS, COLLECTING, INCONCLUSIVE, SILENT, FAIL]
     for i, state in enumerate(ranked):
         assert worst(tuple(found(s) for s in [*ranked[: i + 1], NOT_MEASURED])) is state
-    assert worst(()) is PASS
+    assert worst(()) is NOT_MEASURED
+    assert worst((replace(found(PASS), limit=Limit(Figure.MEMORY, "<", 1e9)),)) is NOT_MEASURED
