@@ -134,6 +134,7 @@ async def serving(state: AppState) -> AsyncIterator[None]:
 async def dashboard_lifespan(app: Any) -> AsyncIterator[None]:  # noqa: ARG001
     """Lifespan of the dashboard's server."""
     await asyncio.to_thread(warm)
+    collect_when_needed()
     async with serving(get_app_state()):
         yield
     close_app_state()
@@ -172,12 +173,20 @@ class ApiFirst:
 
 
 def warm() -> None:
-    """Import what pages need.
-
-    Streamlit collects all garbage after every script run; what isn't loaded and frozen before takes most of its time.
-    """
+    """Import what pages need, before it is frozen."""
     for name in WARM:
         importlib.import_module(name)
+
+
+def collect_when_needed() -> None:
+    """Leave garbage collection to Python, which does it when there is enough of it.
+
+    Streamlit collects after every run of a script, walking through all that viewers' sessions hold, and meanwhile
+    nothing else runs, flag evaluations and the monitor neither: 70 ms a run with 35 viewers, which never caught up.
+    """
+    from streamlit import config  # not at the top: `canary api` does without Streamlit
+
+    config.set_option("runner.postScriptGC", False)
 
 
 def no_delay_on_listeners() -> int:
