@@ -39,7 +39,7 @@ def main() -> int:
             notes.print(f"{name} ...")
             rows += BENCHMARKS[name](folder)
     except (RuntimeError, WireError, OSError, TimeoutError) as error:
-        notes.print(f"{name}: {error or type(error).__name__}", markup=False, soft_wrap=True)
+        notes.print(f"{name}: {str(error) or type(error).__name__}", markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         return 130

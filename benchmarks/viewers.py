@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
@@ -57,6 +57,15 @@ class Seen:
     cpu: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run of fragments, and when its beginning and its end were heard of."""
+
+    fragments: list[str]
+    began: float
+    ended: float
+
+
 class Viewer:
     """One tab on the Live page."""
 
@@ -69,6 +78,7 @@ class Viewer:
         self._port = port
         self._page = ""
         self._began = self._run_began = 0.0
+        self._early: _Run | None = None
         self._opened = asyncio.Event()
         self._timers: dict[str, asyncio.Task[None]] = {}
         self._kept: dict[str, deque[set[str]]] = defaultdict(lambda: deque([set()], maxlen=_KEPT_RUNS))
@@ -89,8 +99,17 @@ class Viewer:
         self._reader = asyncio.create_task(self._read())
         async with asyncio.timeout(OPEN_WITHIN_S):
             await self._opened.wait()
-        if self.problem or not self._timers:
-            raise RuntimeError(self.problem or "the page refreshes nothing by itself: is there a deployment?")
+        self.check()
+        if not self._timers:
+            raise RuntimeError("the page refreshes nothing by itself: is there a deployment?")
+
+    def check(self) -> None:
+        """Raise RuntimeError, or what went wrong while reading, when this viewer doesn't see the page any more."""
+        assert self._reader is not None
+        if self._reader.done():
+            self._reader.result()
+        if self.problem:
+            raise RuntimeError(self.problem)
 
     def begin(self) -> None:
         """Forget what was seen so far."""
@@ -138,17 +157,28 @@ class Viewer:
                 message = ForwardMsg()
                 message.ParseFromString(data)
                 self._take(message)
+            self.problem = "the server closed a viewer's connection"
         except websockets.ConnectionClosed as error:
             self.problem = f"the server closed a viewer's connection: {error}"
-        self._opened.set()
+        finally:
+            self._opened.set()
 
     def _take(self, message: ForwardMsg) -> None:
         kind = message.WhichOneof("type")
         if kind == "new_session":
             self._run_began = time.perf_counter()
             self._page = message.new_session.page_script_hash
-        elif kind == "delta" and message.metadata.cacheable:
-            self._kept[message.delta.fragment_id][-1].add(message.hash)
+            if not message.metadata.run.fragment_ids:
+                self._stop(list(self._timers))  # the page begins anew, and says again what it wants refreshed
+            elif self._early is not None:
+                # A fragment whose end had not been sent when the next one began: it is whole, and only called early.
+                self._answered(self._early)
+            self._early = None
+        elif kind == "delta":
+            if message.delta.new_element.WhichOneof("type") == "exception":
+                self.problem = f"the page shows an error: {message.delta.new_element.exception.type}"
+            if message.metadata.cacheable:
+                self._kept[message.delta.fragment_id][-1].add(message.hash)
         elif kind == "ref_hash":
             self._referred(message.ref_hash)
         elif kind == "auto_rerun":
@@ -156,8 +186,17 @@ class Viewer:
             if fragment not in self._timers:
                 again = self._refresh_on(fragment, message.auto_rerun.interval)
                 self._timers[fragment] = asyncio.create_task(again)
+        elif kind == "stop_auto_rerun":
+            for fragment in message.stop_auto_rerun.fragment_ids:
+                self.pending.pop(fragment, None)
+            self._stop(message.stop_auto_rerun.fragment_ids)
         elif kind == "script_finished":
             self._finished(message)
+
+    def _stop(self, fragments: Iterable[str]) -> None:
+        for fragment in fragments:
+            if timer := self._timers.pop(fragment, None):
+                timer.cancel()
 
     def _referred(self, known: str) -> None:
         for runs in self._kept.values():
@@ -167,17 +206,25 @@ class Viewer:
         self.problem = "the server referred to a message that it never sent"
 
     def _finished(self, message: ForwardMsg) -> None:
-        now = time.perf_counter()
-        if message.script_finished == ForwardMsg.FINISHED_WITH_COMPILE_ERROR:
+        """Note what a run has answered."""
+        now, how, drawn = time.perf_counter(), message.script_finished, list(message.metadata.run.fragment_ids)
+        if how == ForwardMsg.FINISHED_WITH_COMPILE_ERROR:
             self.problem = "the page can't be compiled"
-        if message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY and not self._opened.is_set():
-            self.opened_s = now - self._began
-            self._opened.set()
-        for fragment in message.metadata.run.fragment_ids:
+        elif how == ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+            self._early = _Run(drawn, self._run_began, now)
+        elif how == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY:
+            self._answered(_Run(drawn, self._run_began, now))
+        else:
+            if not self._opened.is_set():
+                self.opened_s = now - self._began
+                self._opened.set()
+            self._answered(_Run(list(self.pending), self._run_began, now))  # the whole page, so every fragment
+
+    def _answered(self, run: _Run) -> None:
+        for fragment in run.fragments:
             # A timer that fired after this run began is answered by the next.
-            answered = [due for due in self.pending[fragment] if due <= self._run_began]
-            self.pending[fragment] = [due for due in self.pending[fragment] if due > self._run_began]
-            self.refreshes += [now - due for due in answered]
+            self.refreshes += [run.ended - due for due in self.pending[fragment] if due <= run.began]
+            self.pending[fragment] = [due for due in self.pending[fragment] if due > run.began]
             self._kept[fragment].append(set())
 
 
@@ -198,9 +245,8 @@ async def watch(port: int, count: int, seconds: float) -> Seen:
         began, cpu = time.perf_counter(), time.process_time()
         await asyncio.sleep(seconds)
         now, used = time.perf_counter(), time.process_time() - cpu
-        problems = {viewer.problem for viewer in viewers} - {""}
-        if problems:
-            raise RuntimeError("; ".join(sorted(problems)))
+        for viewer in viewers:
+            viewer.check()
         return Seen(
             viewers=count,
             seconds=now - began,
@@ -257,7 +303,7 @@ def main() -> None:
     try:
         seen = asyncio.run(watch(options.port, options.count, options.seconds))
     except (OSError, RuntimeError, TimeoutError) as error:
-        sys.exit(f"viewers: {error or type(error).__name__}")
+        sys.exit(f"viewers: {str(error) or type(error).__name__}")
     sys.stdout.write(json.dumps(asdict(seen)) + "\n")
 
 
