@@ -71,8 +71,9 @@ def _lease(context: Context) -> tuple[bool, Lease | None]:
 
 
 def _monitor(lease: Lease) -> list[Family]:
+    held = lease.is_held(time.time())
     return [
-        Family("canary_monitor_up", "gauge", "Whether a monitor holds the lease.", {(): float(lease.is_held(time.time()))}),
+        Family("canary_monitor_up", "gauge", "Whether a monitor holds the lease.", {(): float(held)}),
         Family("canary_monitor_last_tick_timestamp_seconds", "gauge", "When the last tick ended.", {(): lease.beat}),
         Family("canary_monitor_tick_late_seconds", "gauge", "How late the last tick began.", {(): lease.late_s}),
         Family("canary_monitor_tick_duration_seconds", "gauge", "How long the last tick took.", {(): lease.tick_s}),
