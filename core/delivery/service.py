@@ -218,3 +218,13 @@ class Deliveries:
         with self.store.read() as connection:
             statuses = records.read_all(connection, flag)
         return next((s for s in statuses if not s.state.ended), statuses[0] if statuses else None)
+
+    def deciding(self, flag: str) -> Status | None:
+        """Return the deployment that a flag follows now: not a later one that hasn't begun; None where it can't be told.
+
+        Before the first one has begun it is the newest draft.
+        """
+        try:
+            return self.status(self.switch.evaluate(flag, "").rule.deployment)
+        except (SwitchError, records.Unknown):
+            return None

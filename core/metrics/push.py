@@ -16,7 +16,7 @@ AHEAD_S = 300.0
 AGE_S = 86_400.0
 """How old a record may be when it arrives, wall seconds: older ones belong to phases that are long judged."""
 
-UNKNOWN_VERSION = "version not in the flag's plan"
+UNKNOWN_VERSION = "version not in any of the flag's plans"
 FROM_THE_FUTURE = "ts more than 5 minutes in the future: check the sender's clock"
 TOO_OLD = "ts older than a day"
 

@@ -51,6 +51,22 @@ def test_requests_are_added_up(api: Any, running: str) -> None:
     assert (sums.learners, sums.sums["revenue"], sums.sums["cost"]) == (2, 2.0, 0.5)
 
 
+def test_a_draft_of_the_next_version_does_not_hide_what_the_present_one_does(
+    api: Any, running: str, plan_text: str
+) -> None:
+    for _ in range(3):
+        api.deliveries.command(running, Command(Action.ADVANCE, "cli:test", "go"))
+    draft = plan_text.replace("candidate: fast", "candidate: faster").replace("> 250 ms", "> 500 ms")
+    assert api.post("/api/v1/deployments", "act", {"plan": draft}).status_code == 201
+    answer = api.post(REQUESTS, "push", batch(request(latency_ms=400.0), request(version="faster")))
+    assert answer.json()["rejected"] == {}
+    assert api.post(SAMPLES, "push", {"flag": "analyzer", "samples": [sample()]}).json()["accepted"] == 1
+    frame = stored(api)
+    fast = frame.select(frame.version == "fast")
+    assert fast.requests.sum() == 11
+    assert fast.slow[0] == 1  # counted by the limit of the plan that serves
+
+
 def test_no_learners_id_is_kept(api: Any, running: str, home: Any) -> None:
     api.post(REQUESTS, "push", batch(request(learner="learner-by-name")))
     api.store.close()

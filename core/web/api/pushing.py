@@ -28,7 +28,7 @@ def push_samples(body: SamplesIn, context: Ctx) -> dict[str, Any]:
     if status is None:
         return _answer(context, "samples", 0, 0, {UNKNOWN_FLAG: len(body.samples)})
     clock, now = context.store.clock(), time.time()
-    versions = _versions(status)
+    versions = _versions(context, body.flag)
     rejected: Counter[str] = Counter()
     good = []
     for sample in body.samples:
@@ -53,12 +53,13 @@ def push_requests(body: RequestsIn, context: Ctx) -> dict[str, Any]:
     clock, now = context.store.clock(), time.time()
     # The deployment is read inside the transaction: while it is open no phase can begin or end.
     with context.store.transaction() as tx:
-        status = context.deliveries.current(body.flag)
+        # The one that decides: a draft beside it says nothing of the traffic that comes.
+        status = context.deliveries.deciding(body.flag) or context.deliveries.current(body.flag)
         if status is None:
             return _answer(context, "records", 0, 0, {UNKNOWN_FLAG: sent})
         if not remember_batch(tx.connection, f"{body.flag}\0{body.batch}", now):
             return _answer(context, "records", 0, sent, {})
-        spans = _spans(status, clock)
+        spans = _spans(status, clock, _versions(context, body.flag))
         reports_on = frozenset(body.versions)
         found = aggregate(
             body.batch, requests, probes, spans=spans, now=now, hashed=context.hashed, reports_on=reports_on
@@ -69,14 +70,16 @@ def push_requests(body: RequestsIn, context: Ctx) -> dict[str, Any]:
     return _answer(context, "records", found.accepted, 0, found.rejected)
 
 
-def _versions(status: Status) -> frozenset[str]:
-    return frozenset({status.plan.baseline, status.plan.candidate})
+def _versions(context: Context, flag: str) -> frozenset[str]:
+    """Return every version of every plan of a flag: each may still serve somebody, and must be seen while it does."""
+    plans = [status.plan for status in context.deliveries.all() if status.plan.flag == flag]
+    return frozenset(version for plan in plans for version in (plan.baseline, plan.candidate))
 
 
-def _spans(status: Status, clock: Clock) -> Spans:
+def _spans(status: Status, clock: Clock, versions: frozenset[str]) -> Spans:
     plan = status.plan
     started = status.phase_started if status.state.carries_traffic else None
-    return Spans(clock, plan.sample_s, _versions(status), plan.latency_limit_ms(), started)
+    return Spans(clock, plan.sample_s, versions, plan.latency_limit_ms(), started)
 
 
 def _answer(context: Context, kind: str, accepted: int, repeated: int, rejected: Mapping[str, int]) -> dict[str, Any]:
