@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.markup import escape
@@ -113,7 +113,27 @@ def _act(command: Command, deployment: str | None, as_json: bool) -> None:
     if not command.reason.strip():
         fail("--reason must not be empty: it is what the log will say", USAGE)
     with deliveries() as service:
-        _answer(service, service.command(_find(service, deployment).id, command), as_json)
+        found = _serving(service) if deployment is None and command.action is Action.ROLL_BACK else None
+        found = found or _find(service, deployment)
+        _answer(service, service.command(found.id, command), as_json)
+
+
+def _serving(service: Deliveries) -> Status | None:
+    """Return the deployment whose candidate has traffic now, which a draft of the next one is not; None without any."""
+    flags = dict.fromkeys(s.plan.flag for s in service.all())
+    deciding = [found for flag in flags if (found := service.deciding(flag)) is not None]
+    serving = [s for s in deciding if s.state.carries_traffic]
+    under_way = [s for s in serving if not s.state.ended]
+    if len(serving) > 1 and len(under_way) != 1:
+        _ask_which(serving)
+    return next(iter(under_way or serving), None)
+
+
+def _ask_which(statuses: list[Status]) -> NoReturn:
+    fail(
+        f"{len(statuses)} deployments are active; name one: " + ", ".join(f"--deployment {s.id}" for s in statuses),
+        USAGE,
+    )
 
 
 def _find(service: Deliveries, deployment: str | None) -> Status:
@@ -126,13 +146,10 @@ def _find(service: Deliveries, deployment: str | None) -> Status:
     statuses = service.all()
     active = [s for s in statuses if not s.state.ended]
     if len(active) > 1:
-        fail(
-            f"{len(active)} deployments are active; name one: " + ", ".join(f"--deployment {s.id}" for s in active),
-            USAGE,
-        )
+        _ask_which(active)
     if not statuses:
         fail("there is no deployment yet; `canary deploy PLAN.yaml` makes one")
-    return active[0] if active else statuses[0]
+    return active[0] if active else service.deciding(statuses[0].plan.flag) or statuses[0]
 
 
 def _answer(service: Deliveries, outcome: Outcome, as_json: bool) -> None:
@@ -162,9 +179,12 @@ def _answer(service: Deliveries, outcome: Outcome, as_json: bool) -> None:
 def _print_status(service: Deliveries, status: Status, verdict: Verdict | None) -> None:
     plan, now = status.plan, service.store.clock().now()
     out.print(f"[bold]{escape(status.id)}[/]: [bold]{status.state}[/], attempt {status.attempt}", soft_wrap=True)
-    out.print(
-        f"{escape(plan.candidate)} gets {percent(status.share)} of the learners, {escape(plan.baseline)} the rest"
-    )
+    if status.phase < 0:
+        out.print("it has not moved any traffic")
+    else:
+        out.print(
+            f"{escape(plan.candidate)} gets {percent(status.share)} of the learners, {escape(plan.baseline)} the rest"
+        )
     out.print(escape(status.why), soft_wrap=True)
     if status.needs_switch:
         out.print("[yellow]the traffic switch has not confirmed this yet[/]")

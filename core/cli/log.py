@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from core.cli.output import NO, err, out, print_json, stop
+from core.cli.output import NO, err, fail, out, print_json, stop
 from core.cli.root import Json, app, deliveries, settings
 from core.store import LogFileError, Store, events, export_log, import_log, verify_log
 
@@ -29,7 +29,7 @@ def log(
     deployment: Annotated[
         str | None, typer.Option("--deployment", metavar="ID", help="Only this deployment's events.")
     ] = None,
-    last: Annotated[int, typer.Option("--last", min=1, help="How many events to show.")] = 50,
+    last: Annotated[int, typer.Option("--last", min=1, max=1_000_000, help="How many events to show.")] = 50,
     as_json: Json = False,
 ) -> None:
     """Show what happened: who, when, why. The log is append-only and hash-chained."""
@@ -41,8 +41,11 @@ def log(
         if verify:
             _verify(store, as_json)
         elif export is not None:
-            with export.open("w", encoding="utf-8") as file, store.read() as connection:
-                written = export_log(connection, file)
+            try:
+                with export.open("w", encoding="utf-8") as file, store.read() as connection:
+                    written = export_log(connection, file)
+            except OSError as error:
+                fail(f"{export} can't be written: {error.strerror or error}")
             err.print(f"{written:,} events written to {escape(str(export))}")
         else:
             with store.read() as connection:
@@ -84,6 +87,8 @@ def _import(path: Path, as_json: bool) -> None:
     except LogFileError as error:
         err.print(f"[bold red]not imported:[/] {escape(str(error))}", soft_wrap=True)
         stop(NO)
+    except OSError as error:
+        fail(f"{path} can't be read: {error.strerror or error}")
     finally:
         store.close()
     if as_json:

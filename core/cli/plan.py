@@ -22,9 +22,12 @@ app.add_typer(plan_app, name="plan")
 def check(
     path: Annotated[Path, typer.Argument(metavar="PLAN.yaml")],
     requests_per_s: Annotated[
-        float, typer.Option("--requests-per-s", min=0.001, help="Traffic of the whole service, requests a second.")
+        float,
+        typer.Option("--requests-per-s", min=0.001, max=1e9, help="Traffic of the whole service, requests a second."),
     ] = 150.0,
-    learners: Annotated[int, typer.Option("--learners", min=1, help="Learners of the whole service.")] = 500_000,
+    learners: Annotated[
+        int, typer.Option("--learners", min=1, max=10**11, help="Learners of the whole service.")
+    ] = 500_000,
     runs: Annotated[
         int, typer.Option("--runs", min=100, help="Simulated roll-outs behind each row of the table.")
     ] = 2000,

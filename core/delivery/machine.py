@@ -25,6 +25,7 @@ from core.delivery.plan import WARN_ONLY
 from core.delivery.words import duration, percent
 
 MONITOR = "monitor"
+_LONGEST_EXTENSION_S = 366 * 86_400.0
 
 
 def decide(status: Status, verdict: Verdict, now: float) -> Command | None:
@@ -169,6 +170,8 @@ def _resume(status: Status, command: Command, now: float) -> Change | Refusal:
         return Refusal(f"it is {status.state}, not holding", already=status.state is State.RUNNING)
     if command.extend_s < 0:
         return Refusal("a phase can be extended, not shortened: give a positive time")
+    if not status.extended_s + command.extend_s <= _LONGEST_EXTENSION_S:
+        return Refusal(f"a phase can be extended by {duration(_LONGEST_EXTENSION_S)} at most")
     ends = status.phase_ends
     # An extension asked for after the end counts from now: "30 more minutes" means thirty minutes of new data.
     overdue = max(0.0, now - ends) if ends is not None and command.extend_s else 0.0
@@ -213,6 +216,8 @@ def _abort(status: Status, command: Command, now: float) -> Change | Refusal:
 def _roll_back(status: Status, command: Command, now: float) -> Change | Refusal:
     if status.state is State.ROLLED_BACK:
         return Refusal("it is rolled back already; the baseline has all the traffic", already=True)
+    if status.state is State.ABORTED and status.phase < 0:
+        return Refusal("it was aborted before it began: it never moved any traffic")
     if status.state is State.ABORTED:
         return Refusal("it was aborted; the baseline has all the traffic", already=True)
     if not status.state.carries_traffic:

@@ -220,9 +220,9 @@ class Deliveries:
         return next((s for s in statuses if not s.state.ended), statuses[0] if statuses else None)
 
     def deciding(self, flag: str) -> Status | None:
-        """Return the deployment that a flag follows now: not a later one that hasn't begun; None where it can't be told.
+        """Return the deployment that a flag follows now, which a later one that hasn't begun is not.
 
-        Before the first one has begun it is the newest draft.
+        Before the first one has begun it is the newest draft. None where it can't be told.
         """
         try:
             return self.status(self.switch.evaluate(flag, "").rule.deployment)

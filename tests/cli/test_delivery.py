@@ -1,0 +1,115 @@
+"""The command line on deployments and the log: what it acts on, exit codes, no traceback for what a user types."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from core.cli import app
+from core.settings import get_settings
+from core.store import Store
+from core.traffic import FlagService
+from tests.delivery.acting import PLAN_TEXT
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(home: Path) -> Run:
+    """Return what runs a command and makes sure that it ended by itself."""
+
+    def run(*arguments: str, code: int = 0) -> Result:
+        result = CliRunner().invoke(app, list(arguments))
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        assert result.exit_code == code, result.output
+        return result
+
+    return run
+
+
+@pytest.fixture
+def plan_file(tmp_path: Path) -> str:
+    path = tmp_path / "short.yaml"
+    path.write_text(PLAN_TEXT)
+    return str(path)
+
+
+def answer(result: Result) -> Any:
+    return json.loads(result.stdout)
+
+
+def serves() -> float:
+    at = get_settings()
+    store = Store.open(at.url, at.home)
+    try:
+        return FlagService(store).get("analyzer").share
+    finally:
+        store.close()
+
+
+@pytest.fixture
+def completed(run: Run, plan_file: str) -> str:
+    """Return the id of a deployment whose candidate has all the traffic."""
+    deployment: str = answer(run("deploy", plan_file, "--json"))["status"]["id"]
+    for _ in range(3):
+        run("advance", "--reason", "go on")
+    assert serves() == 1.0
+    return deployment
+
+
+def test_a_rollback_is_done_once_and_safe_to_repeat(run: Run, plan_file: str) -> None:
+    run("deploy", plan_file)
+    assert answer(run("rollback", "--reason", "it hurts", "--json"))["done"]
+    again = answer(run("rollback", "--reason", "it hurts", "--json"))
+    assert (again["done"], again["already"]) == (False, True)
+    assert serves() == 0.0
+    run("rollback", "--reason", " ", code=2)
+    run("rollback", "--deployment", "nobody", "--reason", "x", code=1)
+
+
+@pytest.mark.parametrize("then", [(), ("abort", "--reason", "not this one")], ids=["a draft", "an aborted draft"])
+def test_a_rollback_takes_back_what_serves_whatever_was_drafted_since(
+    run: Run, plan_file: str, completed: str, then: tuple[str, ...]
+) -> None:
+    draft = answer(run("deploy", plan_file, "--draft", "--json"))["status"]["id"]
+    if then:
+        run(*then)
+        assert answer(run("status", "--json"))["id"] == completed
+        refused = run("rollback", "--deployment", draft, "--reason", "it hurts", code=1)
+        assert "never moved any traffic" in refused.output
+    else:
+        assert "has not moved any traffic" in run("status").output
+    done = answer(run("rollback", "--reason", "it hurts", "--json"))
+    assert (done["done"], done["status"]["id"], done["switched"]) == (True, completed, True)
+    assert serves() == 0.0
+
+
+def test_a_second_rollback_does_not_take_back_the_release_before(run: Run, plan_file: str, completed: str) -> None:
+    run("deploy", plan_file)
+    run("rollback", "--reason", "it hurts")
+    again = answer(run("rollback", "--reason", "it hurts", "--json"))
+    assert again["already"]
+    assert again["status"]["id"] != completed
+
+
+def test_a_phase_is_not_extended_beyond_all_bounds(run: Run, plan_file: str) -> None:
+    run("deploy", plan_file)
+    run("hold", "--reason", "wait")
+    for minutes in ("inf", "1e300", "1e7"):
+        assert "366 d at most" in run("resume", "--reason", "x", "--extend-min", minutes, code=1).output
+    run("resume", "--reason", "x", "--extend-min", "30")
+
+
+@pytest.mark.parametrize("arguments", [("--export", "no/such/folder/log"), ("--import", "no-such-file")])
+def test_a_file_that_cannot_be_used_is_said(run: Run, arguments: tuple[str, str]) -> None:
+    assert "No such file or directory" in run("log", *arguments, code=1).output
+
+
+@pytest.mark.parametrize("arguments", [("log", "--last", "9" * 20), ("plan", "check", "x", "--requests-per-s", "inf")])
+def test_a_number_beyond_all_bounds_is_wrong_usage(run: Run, arguments: tuple[str, ...]) -> None:
+    run(*arguments, code=2)
