@@ -49,7 +49,7 @@ def measure(home: Path) -> dict[str, Any]:
 
 
 def _sums(frame: SampleFrame) -> dict[str, Any]:
-    counts = latency_of(frame).sum(axis=0) if len(frame) else np.zeros(histogram.BUCKETS, dtype=np.int64)
+    counts = latency_of(frame)
     filled = np.flatnonzero(counts)
     sums = {name: int(getattr(frame, name).sum()) for name in COUNTS}
     return sums | {"latency": [[int(b), int(counts[b])] for b in filled]}
@@ -80,6 +80,8 @@ def roll_out(plan: Plan, rates: dict[str, Any], runs: int, seed: int) -> Counter
                 outcomes[str(after.state) if after.state is State.COMPLETED else f"{phase.name}: {after.why}"] += 1
         under_way = following
         runs = len(under_way)
+        if not runs:
+            break
     return outcomes
 
 
