@@ -23,7 +23,6 @@ PART = 50_000
 _END = int(datetime(2025, 10, 31, tzinfo=UTC).timestamp()) * 1_000_000
 _TYPES = ("training", "practice", "assessment", "feedback")
 _TYPE_SHARES = (0.35, 0.35, 0.15, 0.15)
-_COLUMNS = ("learners", "ts", "domain", "skill", "type", "score", "acted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +66,18 @@ def make_population(learners: int = LEARNERS, seed: int = 7) -> tuple[Events, ND
         return parts[0]
     events = [part for part, _ in parts]
     counts = np.concatenate([np.diff(part.offsets) for part in events])
-    columns = {name: np.concatenate([getattr(part, name) for part in events]) for name in _COLUMNS}
-    offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
-    return replace(events[0], offsets=offsets, **columns), np.concatenate([kinds for _, kinds in parts])
+    whole = replace(
+        events[0],
+        learners=np.concatenate([part.learners for part in events]),
+        offsets=np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
+        ts=np.concatenate([part.ts for part in events]),
+        domain=np.concatenate([part.domain for part in events]),
+        skill=np.concatenate([part.skill for part in events]),
+        type=np.concatenate([part.type for part in events]),
+        score=np.concatenate([part.score for part in events]),
+        acted=np.concatenate([part.acted for part in events]),
+    )
+    return whole, np.concatenate([kinds for _, kinds in parts])
 
 
 def make_in_parts(learners: int, seed: int = 7) -> Iterator[tuple[Events, NDArray[np.str_]]]:

@@ -9,9 +9,7 @@ event says; decay is a table and a short series, exact to 1e-13, instead of an e
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.learners import traits as t
-from core.learners.compiled import compiled
+from core.learners.compiled import compiled, in_blocks
 from core.learners.constants import Constants, population_constants
 from core.learners.events import DAY_US, WEEK_US, Events
 
@@ -48,10 +46,10 @@ SUMS = np.dtype(
 )
 """What one pass leaves of a learner. `at_once`: 1 where no time has passed since the first event."""
 
-_BLOCK = 4096  # learners a thread takes at a time
+_SKILL = np.dtype([("first", np.int64), ("last", np.int64), ("best", np.float64), ("before", np.float64)])
 
-# Decay over the time ago: steps of 2^33 microseconds (2.4 hours) from a table, the rest by a series whose first left-out
-# term is below 1e-15, since x is below 0.005 there.
+# Decay over the time ago: steps of 2^33 microseconds (2.4 hours) from a table, the rest by a series whose first
+# left-out term is below 3e-14, since x is below 0.005 there.
 _STEP = 33
 _REST = (1 << _STEP) - 1
 _RATE = t.DECAY_PER_DAY / DAY_US
@@ -103,16 +101,20 @@ def scan(events: Events, as_of: int | None = None, weeks: int = t.WEEKS, threads
     """Read all events once, on `threads` threads (default: one a core)."""
     end = events.as_of if as_of is None else as_of
     learners = events.learners.size
-    sums = np.empty(learners, dtype=SUMS)
+    sums = np.zeros(learners, dtype=SUMS)
     gains = np.empty((learners, weeks), dtype=np.int32)
     decay = _decay(weeks)
-    _in_blocks(lambda rows: _read(events, events.offsets[rows.start : rows.stop + 1], end, decay, sums[rows], gains[rows]), learners, threads)
+
+    def read(rows: slice) -> None:
+        _read(events, events.offsets[rows.start : rows.stop + 1], end, decay, sums[rows], gains[rows])
+
+    in_blocks(read, learners, threads)
     return Scan(sums, gains, end)
 
 
 def scan_one(events: Events, index: int, constants: Constants) -> Scan:
     """Read one learner's events; what the service does at each request."""
-    sums = np.empty(1, dtype=SUMS)
+    sums = np.zeros(1, dtype=SUMS)
     gains = np.empty((1, constants.weeks), dtype=np.int32)
     _read(events, events.offsets[index : index + 2], constants.as_of, _decay(constants.weeks), sums, gains)
     return Scan(sums, gains, constants.as_of)
@@ -122,7 +124,7 @@ def finish(scanned: Scan, constants: Constants, threads: int | None = None) -> N
     """Return the traits, dtype `traits.TRAITS`, one row a learner; learners without events in the window are null."""
     out = np.empty(scanned.sums.size, dtype=t.TRAITS)
     fade = np.exp(-t.DECAY_PER_WEEK * np.arange(scanned.gains.shape[1]))
-    _in_blocks(
+    in_blocks(
         lambda rows: _finish(
             scanned.sums[rows],
             scanned.gains[rows],
@@ -136,17 +138,6 @@ def finish(scanned: Scan, constants: Constants, threads: int | None = None) -> N
         threads,
     )
     return out
-
-
-def _in_blocks(work: Callable[[slice], None], rows: int, threads: int | None) -> None:
-    blocks = [slice(first, min(first + _BLOCK, rows)) for first in range(0, rows, _BLOCK)]
-    workers = threads or os.cpu_count() or 1
-    if workers == 1 or len(blocks) < 2:
-        for block in blocks:
-            work(block)
-    else:
-        with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(work, blocks))
 
 
 @lru_cache(maxsize=8)
@@ -205,10 +196,13 @@ def _scan(
     # State of each domain and skill of the learner at hand; only what was touched is cleared for the next one.
     domain_count = np.zeros(domains, dtype=np.int64)  # first half below, later half above bit 32
     domains_seen = np.zeros(domains + 1, dtype=np.uint32)
-    first_week = np.full(skills, -1, dtype=np.int64)
-    last_week = np.full(skills, -1, dtype=np.int64)
-    best = np.full(skills, -np.inf)
-    before = np.full(skills, np.inf)  # best before the week; infinite where there was none, so that nothing rises over it
+    # Of each skill: first and last week used so far, best score, and best before the last week, infinite where there is
+    # none, so that nothing rises above it. One record of 32 bytes: one line of the cache, one address to keep.
+    state = np.empty(skills, dtype=_SKILL)
+    for s in range(skills):
+        state[s]["first"] = state[s]["last"] = -1
+        state[s]["best"] = -np.inf
+        state[s]["before"] = np.inf
     skills_seen = np.zeros(skills + 1, dtype=np.uint32)
     rise = t.SCORE_RISE - t.TOLERANCE
     week_us = np.uint64(WEEK_US)
@@ -228,7 +222,6 @@ def _scan(
         row["events"] = n
         row["older"] = total - n
         if n == 0:
-            row["uses"] = row["later_uses"] = 0
             continue
 
         first_ts = ts[begin]
@@ -257,9 +250,9 @@ def _scan(
             start, stop = (begin, half) if part == 0 else (half, end)
             for e in range(np.uint64(start), np.uint64(stop)):
                 ago = np.uint64(as_of - ts[e])
-                week = np.int64(ago // week_us)
+                week = int(ago // week_us)
                 x = _RATE * np.float64(np.int64(ago & np.uint64(_REST)))
-                series = 1.0 - x * (1.0 - x * (0.5 - x * (1 / 6 - x * (1 / 24 - x / 120))))
+                series = 1.0 - x * (1.0 - x * (0.5 - x * (1 / 6 - x * (1 / 24))))
                 weight = decay[ago >> np.uint64(_STEP)] * series
 
                 d = domain[e]
@@ -269,25 +262,26 @@ def _scan(
                 domain_count[d] = count + one
 
                 s = skill[e]
-                first = first_week[s]
+                one_skill = state[s]
+                first = one_skill["first"]
                 new = first < 0
                 skills_seen[skill_number] = s
                 skill_number += np.uint64(new)
                 first = week if new else first
-                first_week[s] = first
+                one_skill["first"] = first
 
-                had = best[s]
-                basis = before[s]
-                fresh = had if had >= 0 else np.inf
-                basis = fresh if last_week[s] != week else basis
+                had = one_skill["best"]
+                basis = one_skill["before"]
+                fresh = had if had > -np.inf else np.inf
+                basis = fresh if one_skill["last"] != week else basis
                 value = score[e]
                 has = value if value > had else had  # a comparison with NaN is false
-                before[s] = basis
-                last_week[s] = week
-                best[s] = has
+                one_skill["before"] = basis
+                one_skill["last"] = week
+                one_skill["best"] = has
                 rises = (has - basis >= rise) & (not (had - basis >= rise))
 
-                advanced = (advanced if week == now else 0) + np.int64(new) + np.int64(rises)
+                advanced = (advanced if week == now else 0) + (1 if new else 0) + (1 if rises else 0)
                 now = week
                 gain[np.uint64(week)] = advanced
 
@@ -308,7 +302,7 @@ def _scan(
 
         # Entropy = log n - (sum of c log c) / n, with c log c of small counts from a table.
         spread = 0.0
-        top_domain, top_count = np.int64(-1), np.int64(0)
+        top_domain, top_count = -1, 0
         later_domains = new_domains = 0
         for i in range(domain_number):
             d = domains_seen[i]
@@ -321,7 +315,7 @@ def _scan(
             count = earlier + later
             spread += _N_LOG_N[np.uint64(count)] if count < 1024 else count * math.log2(count)
             if count > top_count or (count == top_count and d < top_domain):
-                top_domain, top_count = np.int64(d), count
+                top_domain, top_count = int(d), count
         row["domains"] = domain_number
         row["entropy"] = max(0.0, math.log2(n) - spread / n) if domain_number > 1 else 0.0
         row["top_domain"] = top_domain
@@ -332,10 +326,9 @@ def _scan(
         reused = 0
         for i in range(skill_number):
             s = skills_seen[i]
-            reused += last_week[s] != first_week[s]
-            first_week[s] = -1
-            last_week[s] = -1
-            best[s] = -np.inf
+            reused += state[s]["last"] != state[s]["first"]
+            state[s]["first"] = state[s]["last"] = -1
+            state[s]["best"] = -np.inf
         row["skills"] = skill_number
         row["reused"] = reused
 

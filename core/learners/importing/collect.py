@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -42,6 +42,35 @@ def collect_batches(batches: Iterable[pa.RecordBatch]) -> tuple[Events, int]:
     return gathered.without(repeated, {}), int(repeated.sum())
 
 
+def repeated_rows(who: Codes, ts: NDArray[np.int64], keys: Sequence[NDArray[np.generic]]) -> NDArray[np.bool_]:
+    """Say which rows repeat an earlier one: the same learner, time and keys.
+
+    Args:
+        who, ts: shape (N,), sorted by learner, then time. keys: each of shape (N,); NaN equals NaN.
+    """
+    repeats = np.zeros(ts.size, dtype=bool)
+    same = np.zeros(ts.size, dtype=bool)
+    same[1:] = (ts[1:] == ts[:-1]) & (who[1:] == who[:-1])
+    if not same.any():
+        return repeats
+    rows = np.flatnonzero(same | np.append(same[1:], False))
+    told = [np.nan_to_num(key[rows], nan=-1.0) for key in keys] + [np.cumsum(~same)[rows]]
+    order = np.lexsort(told)  # stable: of equal rows the first stays
+    equal = np.ones(rows.size - 1, dtype=bool)
+    for key in told:
+        equal &= key[order][1:] == key[order][:-1]
+    repeats[rows[order[1:][equal]]] = True
+    return repeats
+
+
+def told_event(learner: str, ts: int, domain: str, skill: str, type_: str, score: float) -> tuple[str, str]:
+    """Return what an event is in short, and as JSON. `ts`: microseconds since 1970; `score`: NaN for none."""
+    at = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ts)).isoformat()
+    event: dict[str, str | float | None] = {"learner_id": learner, "domain": domain, "skill": skill, "type": type_}
+    event |= {"ts": at, "score": None if np.isnan(score) else score}
+    return f"{learner} at {at}", json.dumps(event, ensure_ascii=False)
+
+
 @dataclass(slots=True)
 class _Gathered:
     """Columns in the order of learner and time; text as codes into sorted vocabularies."""
@@ -55,33 +84,15 @@ class _Gathered:
 
     def repeated(self) -> NDArray[np.bool_]:
         """Say which rows repeat an earlier one."""
-        who, ts = self.codes["learner_id"], self.ts
-        repeats = np.zeros(ts.size, dtype=bool)
-        same = np.zeros(ts.size, dtype=bool)
-        same[1:] = (ts[1:] == ts[:-1]) & (who[1:] == who[:-1])
-        if not same.any():
-            return repeats
-        rows = np.flatnonzero(same | np.append(same[1:], False))
-        moment = np.cumsum(~same)[rows]
-        if self.ids is not None:
-            keys: list[NDArray[np.generic]] = [self.ids[rows]]
-        else:
-            keys = [self.codes[name][rows] for name in ("domain", "skill", "type")]
-            keys += [np.nan_to_num(self.score[rows], nan=-1.0), self.acted[rows]]
-        order = np.lexsort((*keys, moment))  # stable: of equal rows the first stays
-        equal = np.ones(rows.size - 1, dtype=bool)
-        for key in (*keys, moment):
-            equal &= key[order][1:] == key[order][:-1]
-        repeats[rows[order[1:][equal]]] = True
-        return repeats
+        keys: list[NDArray[np.generic]] = [self.codes[name] for name in ("domain", "skill", "type")]
+        keys += [self.score, self.acted]
+        return repeated_rows(self.codes["learner_id"], self.ts, keys if self.ids is None else [self.ids])
 
     def told(self, rows: NDArray[np.int64]) -> Iterator[tuple[str, str]]:
         """Yield of some rows what they are in short, and the event as JSON."""
         for row in rows:
-            names = {name: self.words[name][self.codes[name][row]] for name in c.TEXTS}
-            at = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(self.ts[row]))).isoformat()
-            score = None if np.isnan(self.score[row]) else float(self.score[row])
-            yield f"{names['learner_id']} at {at}", json.dumps(names | {"ts": at, "score": score}, ensure_ascii=False)
+            learner, domain, skill, type_ = (self.words[name][self.codes[name][row]] for name in c.TEXTS)
+            yield told_event(learner, int(self.ts[row]), domain, skill, type_, float(self.score[row]))
 
     def without(self, repeated: NDArray[np.bool_], rejected: dict[str, int]) -> Events:
         kept = ~repeated if repeated.any() else slice(None)

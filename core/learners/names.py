@@ -1,0 +1,228 @@
+"""Names to numbers, for columns of text with millions of different values: a hash table over one block of bytes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from core.learners.compiled import compiled
+
+Bytes = NDArray[np.uint8]
+Numbers = NDArray[np.int32]
+Long = NDArray[np.int64]
+Prints = NDArray[np.uint64]
+
+_BASIS = np.uint64(0xCBF29CE484222325)
+_PRIME = np.uint64(0x100000001B3)
+
+
+class Names:
+    """Numbers names as they come up. Equal bytes are equal names; a fingerprint only says where to look.
+
+    A name's number is (its place among the names of its part) x parts + part. The part is the head of a 64-bit
+    fingerprint of the name, so that it depends on the name alone, whatever else there is.
+
+    Attributes:
+        parts: a power of two.
+        counts: int32, shape (parts,): names of each part so far.
+    """
+
+    def __init__(self, parts: int = 1) -> None:
+        if parts < 1 or parts & (parts - 1):
+            raise ValueError(f"parts={parts}: expected a power of two")
+        self.parts = parts
+        self.counts = np.zeros(parts, dtype=np.int32)
+        self._size = 0
+        self._bytes = np.empty(1 << 12, dtype=np.uint8)
+        self._ends = np.zeros(1 << 8, dtype=np.int64)  # the first is where the first name begins
+        self._prints = np.empty(1 << 8, dtype=np.uint64)
+        self._numbers = np.empty(1 << 8, dtype=np.int32)
+        self._slots = np.full(1 << 9, -1, dtype=np.int32)
+
+    def __len__(self) -> int:
+        """Return the number of different names."""
+        return self._size
+
+    def add(self, words: pa.Array) -> Numbers:
+        """Return the number of each of some words (no nulls), new ones numbered on."""
+        words = words.cast(pa.large_string())
+        if not len(words):
+            return np.empty(0, dtype=np.int32)
+        _, offsets, data = words.buffers()
+        ends = np.frombuffer(offsets, np.int64)[words.offset : words.offset + len(words) + 1]
+        text = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+        self._make_room(len(words), int(ends[-1] - ends[0]))
+        out = np.empty(len(words), dtype=np.int32)
+        self._size = _number(
+            text,
+            ends,
+            self._size,
+            self._bytes,
+            self._ends,
+            self._prints,
+            self._numbers,
+            self._slots,
+            self.counts,
+            out,
+        )
+        return out
+
+    def _make_room(self, names: int, size: int) -> None:
+        """Have room for so many new names of so many bytes together."""
+        self._bytes = _grown(self._bytes, int(self._ends[self._size]) + size)
+        self._ends = _grown(self._ends, self._size + names + 1)
+        self._prints = _grown(self._prints, self._size + names)
+        self._numbers = _grown(self._numbers, self._size + names)
+        wanted = self._slots.size
+        while wanted < 2 * (self._size + names):
+            wanted *= 2
+        if wanted > self._slots.size:
+            self._slots = np.full(wanted, -1, dtype=np.int32)
+            _fill_slots(self._prints[: self._size], self._slots)
+
+    def texts(self) -> pa.Array:
+        """Return the names in the order of parts, and of numbers within each; shape (len(self),)."""
+        whole = pa.LargeStringArray.from_buffers(
+            self._size, pa.py_buffer(self._ends[: self._size + 1]), pa.py_buffer(self._bytes)
+        )
+        if self.parts == 1:
+            return whole
+        parts = self._numbers[: self._size] & (self.parts - 1)
+        return whole.take(pa.array(np.argsort(parts, kind="stable")))
+
+
+def sort_order(names: pa.Array) -> Long | None:
+    """Return the order that sorts names by code points; None where they are in order already."""
+    _, offsets, data = names.buffers()
+    ends = np.frombuffer(offsets, np.int64)[names.offset : names.offset + len(names) + 1]
+    if not len(names) or _sorted(np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8), ends):
+        return None
+    return np.asarray(pc.sort_indices(names).to_numpy(), dtype=np.int64)
+
+
+def ranked(names: Names) -> tuple[Numbers, tuple[str, ...]]:
+    """Return the rank of each name's number among the sorted names, and those. Of names in one part."""
+    texts = names.texts()
+    order = pc.sort_indices(texts).to_numpy()
+    rank = np.empty(order.size, dtype=np.int32)
+    rank[order] = np.arange(order.size, dtype=np.int32)
+    return rank, tuple(texts.take(pa.array(order)).to_pylist())
+
+
+def _grown(array: NDArray[np.generic], needed: int) -> NDArray:  # type: ignore[type-arg]
+    """Return an array at least `needed` long that begins like this one."""
+    if array.size >= needed:
+        return array
+    longer = np.empty(max(needed, 2 * array.size), dtype=array.dtype)
+    longer[: array.size] = array
+    return longer
+
+
+@compiled
+def _fingerprint(data: Bytes, begin: int, end: int) -> np.uint64:
+    """Return FNV-1a of some bytes, mixed so that each bit depends on all (the end of splitmix64)."""
+    mixed = _BASIS
+    for at in range(begin, end):
+        mixed = (mixed ^ np.uint64(data[at])) * _PRIME
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+@compiled
+def _number(
+    data: Bytes,
+    at: Long,
+    size: int,
+    known: Bytes,
+    ends: Long,
+    prints: Prints,
+    numbers: Numbers,
+    slots: Numbers,
+    counts: Numbers,
+    out: Numbers,
+) -> int:
+    parts = counts.size
+    # The part is the top bits: the bottom ones choose the slot.
+    bits = 0
+    while (1 << bits) < parts:
+        bits += 1
+    mask = np.uint64(slots.size - 1)
+    for word in range(out.size):
+        begin, end = at[word], at[word + 1]
+        mark = _fingerprint(data, begin, end)
+        slot = mark & mask
+        while True:
+            name = slots[slot]
+            if name < 0:
+                start = ends[size]
+                for i in range(end - begin):
+                    known[start + i] = data[begin + i]
+                ends[size + 1] = start + end - begin
+                prints[size] = mark
+                part = np.int64(mark >> np.uint64(64 - bits)) if bits else 0
+                numbers[size] = counts[part] * parts + part
+                counts[part] += 1
+                slots[slot] = size
+                name = size
+                size += 1
+                break
+            if prints[name] == mark and ends[name + 1] - ends[name] == end - begin:
+                start = ends[name]
+                same = True
+                for i in range(end - begin):
+                    if known[start + i] != data[begin + i]:
+                        same = False
+                        break
+                if same:
+                    break
+            slot = (slot + np.uint64(1)) & mask
+        out[word] = numbers[name]
+    return size
+
+
+@compiled
+def _fill_slots(prints: Prints, slots: Numbers) -> None:
+    mask = np.uint64(slots.size - 1)
+    for name in range(prints.size):
+        slot = prints[name] & mask
+        while slots[slot] >= 0:
+            slot = (slot + np.uint64(1)) & mask
+        slots[slot] = name
+
+
+@compiled
+def _sorted(data: Bytes, ends: Long) -> bool:
+    for name in range(1, ends.size - 1):
+        first, second, stop = ends[name - 1], ends[name], ends[name + 1]
+        shorter = min(second - first, stop - second)
+        order = (second - first) - (stop - second)
+        for i in range(shorter):
+            if data[first + i] != data[second + i]:
+                order = np.int64(data[first + i]) - np.int64(data[second + i])
+                break
+        if order > 0:
+            return False
+    return True
+
+
+def part_of(names: pa.Array, parts: int) -> Long:
+    """Return the part of each name, 0 to `parts` - 1; the same as in a `Names` of so many parts."""
+    words = names.cast(pa.large_string())
+    _, offsets, data = words.buffers()
+    ends = np.frombuffer(offsets, np.int64)[words.offset : words.offset + len(words) + 1]
+    return _parts(np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8), ends, parts)
+
+
+@compiled
+def _parts(data: Bytes, ends: Long, parts: int) -> Long:
+    bits = 0
+    while (1 << bits) < parts:
+        bits += 1
+    out = np.zeros(ends.size - 1, dtype=np.int64)
+    for name in range(out.size):
+        if bits:
+            out[name] = _fingerprint(data, ends[name], ends[name + 1]) >> np.uint64(64 - bits)
+    return out

@@ -1,0 +1,424 @@
+"""Events of any order and any number, brought together by learner in bounded memory: dealt out, then scanned in parts.
+
+Rows are dealt out, as they come, to parts by a fingerprint of their learner's id; they lie in memory up to a limit,
+then in temporary files. When the source has ended, each part is put in order and scanned by itself. What is left is
+one `Scan` of all learners: the same, to the last bit, as that of all events sorted in memory.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Generic, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from core.learners import kernel
+from core.learners import traits as t
+from core.learners.compiled import compiled, cores
+from core.learners.events import Events, EventsError
+from core.learners.importing.canonical import EVENT_ID
+from core.learners.importing.collect import repeated_rows, told_event
+from core.learners.names import Names, ranked, sort_order
+from core.learners.ordering import order_of
+
+PARTS = 64
+KEEP_BYTES = 1 << 30
+"""Bytes of rows in memory; beyond it all of them go to files."""
+
+ROW = np.dtype(
+    [
+        ("ts", np.int64),
+        ("score", np.float64),
+        ("who", np.int32),
+        ("domain", np.int32),
+        ("skill", np.int32),
+        ("kind", np.int32),
+    ]
+)
+"""An event on its way, half a line of the cache. `kind`: 4 x code of its type + `acted` + 1."""
+
+Rows = NDArray[np.void]
+_Any = TypeVar("_Any", bound=np.generic)
+Numbers = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """All learners of a source, scanned.
+
+    Attributes:
+        learners: ids, sorted, a large_string array of shape (L,). scan: of as many.
+        domains: the vocabulary of `top_domain`. events: how many there are, each once.
+    """
+
+    learners: pa.Array
+    scan: kernel.Scan
+    domains: tuple[str, ...]
+    events: int
+
+
+class Parts:
+    """Takes batches in the canonical schema, then gives each part's events. A context, because it may leave files.
+
+    Args:
+        parts: how many; a power of two. keep_bytes: of rows in memory. folder: for the files; None: the system's.
+    """
+
+    def __init__(self, parts: int = PARTS, keep_bytes: int = KEEP_BYTES, folder: Path | None = None) -> None:
+        self.parts = parts
+        self._keep_bytes, self._folder = keep_bytes, folder
+        self._learners, self._domains, self._skills, self._types = Names(parts), Names(), Names(), Names()
+        self._rows: _Dealt[np.void] = _Dealt(parts, ROW)
+        self._ids: _Dealt[np.uint64] | None = None
+        self._last = np.iinfo(np.int64).min
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+
+    def __enter__(self) -> Parts:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._rows.close()
+        if self._ids:
+            self._ids.close()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    @property
+    def spilled(self) -> bool:
+        """Whether rows lie in files."""
+        return self._temporary is not None
+
+    @property
+    def as_of(self) -> int:
+        """Time of the last event, microseconds since 1970; raises EventsError when there is none."""
+        if not len(self._learners):
+            raise EventsError("no events: nothing to analyse (every row was rejected or the file is empty)")
+        return self._last
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Deal out the rows of a batch. Raises EventsError where there is no room for the files."""
+        if not batch.num_rows:
+            return
+        ts = batch.column("ts").cast(pa.int64()).to_numpy()
+        self._last = max(self._last, int(ts.max()))
+        who = _numbers(self._learners, batch.column("learner_id"))
+        place, starts = _places(who, self.parts)
+        rows = np.empty(batch.num_rows, dtype=ROW)
+        _deal(
+            place,
+            who,
+            ts,
+            _numbers(self._domains, batch.column("domain")),
+            _numbers(self._skills, batch.column("skill")),
+            _numbers(self._types, batch.column("type")),
+            batch.column("score").to_numpy(zero_copy_only=False).astype(np.float64, copy=False),
+            pc.fill_null(batch.column("acted").cast(pa.int8()), -1).to_numpy(),
+            rows,
+        )
+        has_ids = EVENT_ID in batch.schema.names
+        if has_ids and self._ids is None and not self._rows.rows:
+            self._ids = _Dealt(self.parts, np.dtype(np.uint64))
+        elif not has_ids and self._ids is not None:
+            self._ids.close()  # without ids for all of them, events are compared by what they say
+            self._ids = None
+        self._rows.add(rows, starts)
+        if self._ids is not None:
+            ids = np.empty(batch.num_rows, dtype=np.uint64)
+            ids[place] = batch.column(EVENT_ID).to_numpy()
+            self._ids.add(ids, starts)
+        if self._rows.held_bytes > self._keep_bytes:
+            self._spill()
+
+    def _spill(self) -> None:
+        try:
+            if self._temporary is None:
+                self._temporary = tempfile.TemporaryDirectory(prefix="canary-events-", dir=self._folder)
+            folder = Path(self._temporary.name)
+            self._rows.spill(folder, "rows")
+            if self._ids is not None:
+                self._ids.spill(folder, "ids")
+        except OSError as error:
+            where = self._folder or tempfile.gettempdir()
+            raise EventsError(
+                f"{where}: events that don't fit into memory can't be kept there: {error.strerror}; TMPDIR names "
+                f"another folder, with about {ROW.itemsize} bytes an event free"
+            ) from None
+
+    @cached_property
+    def _texts(self) -> pa.Array:
+        return self._learners.texts()
+
+    @cached_property
+    def _begins(self) -> NDArray[np.int64]:
+        return np.concatenate(([0], np.cumsum(self._learners.counts))).astype(np.int64)
+
+    @cached_property
+    def _vocabularies(self) -> tuple[tuple[Numbers, tuple[str, ...]], ...]:
+        return tuple(ranked(names) for names in (self._domains, self._skills, self._types))
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The vocabulary of domains, sorted. Of all parts; so ask when all batches have been added."""
+        return self._vocabularies[0][1]
+
+    def learners(self) -> pa.Array:
+        """Return the ids of all learners, part by part, each in the order of `events`."""
+        return self._texts
+
+    def rows_of(self, part: int) -> slice:
+        """Return where a part's learners are among all."""
+        return slice(int(self._begins[part]), int(self._begins[part + 1]))
+
+    def events(self, part: int) -> tuple[Events, NDArray[np.int64]]:
+        """Return a part's events in order of learner and time, and the rows that repeat another, still among them.
+
+        Its learners have no ids in it: row i is row `rows_of(part).start` + i of `learners()`. To be taken once.
+        """
+        rows = self._rows.take(part)
+        ids = self._ids.take(part) if self._ids is not None else None
+        count = int(self._learners.counts[part])
+        who, ts = np.empty(rows.size, dtype=np.int32), np.empty(rows.size, dtype=np.int64)
+        _keys(rows, self.parts, who, ts)
+        order, offsets = order_of(who, ts, count)
+        if order is None:
+            order = np.arange(rows.size)
+        (domain_rank, domains), (skill_rank, skills), (type_rank, types) = self._vocabularies
+        events = Events(
+            learners=np.empty(count, dtype="U1"),
+            offsets=offsets,
+            ts=np.empty(rows.size, dtype=np.int64),
+            domain=np.empty(rows.size, dtype=np.int32),
+            skill=np.empty(rows.size, dtype=np.int32),
+            type=np.empty(rows.size, dtype=np.int32),
+            score=np.empty(rows.size, dtype=np.float64),
+            acted=np.empty(rows.size, dtype=np.int8),
+            domains=domains,
+            skills=skills,
+            types=types,
+        )
+        _arrange(
+            rows,
+            order,
+            domain_rank,
+            skill_rank,
+            type_rank,
+            events.ts,
+            events.domain,
+            events.skill,
+            events.type,
+            events.score,
+            events.acted,
+        )
+        keys: list[NDArray[np.generic]] = [events.domain, events.skill, events.type, events.score, events.acted]
+        repeated = repeated_rows(who[order], events.ts, keys if ids is None else [ids[order]])
+        return events, np.flatnonzero(repeated)
+
+    def told(self, part: int, events: Events, rows: NDArray[np.int64]) -> Iterator[tuple[str, str]]:
+        """Yield of some rows of a part what they are in short, and the event as JSON."""
+        names = self._texts[int(self._begins[part]) : int(self._begins[part + 1])]
+        learners = np.searchsorted(events.offsets, rows, side="right") - 1
+        for row, learner in zip(rows, learners, strict=True):
+            yield told_event(
+                names[int(learner)].as_py(),
+                int(events.ts[row]),
+                events.domains[events.domain[row]],
+                events.skills[events.skill[row]],
+                events.types[events.type[row]],
+                float(events.score[row]),
+            )
+
+
+def scan_parts(
+    parts: Parts,
+    as_of: int | None = None,
+    weeks: int = t.WEEKS,
+    reject: Callable[[int, Iterator[tuple[str, str]]], None] | None = None,
+    threads: int | None = None,
+) -> Population:
+    """Scan all parts, several at a time; `reject` is told how many rows repeated others, and what they are.
+
+    Raises EventsError when there is no event.
+    """
+    end = parts.as_of if as_of is None else as_of
+    names = parts.learners()
+    sums = np.zeros(len(names), dtype=kernel.SUMS)
+    gains = np.empty((len(names), weeks), dtype=np.int32)
+    parts.domains  # noqa: B018 -- computed here once, not in each thread
+
+    def one(part: int) -> tuple[int, int, Events | None, NDArray[np.int64]]:
+        events, repeated = parts.events(part)
+        kept = without(events, repeated) if repeated.size else events
+        found = kernel.scan(kept, end, weeks, threads=1)
+        rows = parts.rows_of(part)
+        sums[rows], gains[rows] = found.sums, found.gains
+        return part, len(kept), events if repeated.size else None, repeated
+
+    total = 0
+    with ThreadPoolExecutor(threads or cores()) as pool:
+        for part, kept, events, repeated in pool.map(one, range(parts.parts)):
+            total += kept
+            if events is not None and reject is not None:
+                reject(repeated.size, parts.told(part, events, repeated))
+    order = sort_order(names)
+    if order is not None:
+        names, sums, gains = names.take(pa.array(order)), sums[order], gains[order]
+    return Population(names, kernel.Scan(sums, gains, end), parts.domains, total)
+
+
+def without(events: Events, rows: NDArray[np.int64]) -> Events:
+    """Return events without some rows."""
+    keep = np.ones(len(events), dtype=bool)
+    keep[rows] = False
+    kept_before = np.concatenate(([0], np.cumsum(keep)))
+    return Events(
+        learners=events.learners,
+        offsets=kept_before[events.offsets],
+        ts=events.ts[keep],
+        domain=events.domain[keep],
+        skill=events.skill[keep],
+        type=events.type[keep],
+        score=events.score[keep],
+        acted=events.acted[keep],
+        domains=events.domains,
+        skills=events.skills,
+        types=events.types,
+        rejected=events.rejected,
+    )
+
+
+class _Dealt(Generic[_Any]):
+    """Arrays dealt out to parts: in memory, then in one file a part."""
+
+    def __init__(self, parts: int, dtype: np.dtype[_Any]) -> None:
+        self.rows = 0
+        self.held_bytes = 0
+        self._dtype = dtype
+        self._held: list[list[NDArray[_Any]]] = [[] for _ in range(parts)]
+        self._files: list[BinaryIO] = []
+
+    def add(self, dealt: NDArray[_Any], starts: NDArray[np.int64]) -> None:
+        """Take an array whose rows starts[i] to starts[i + 1] belong to part i."""
+        for part, held in enumerate(self._held):
+            if starts[part + 1] > starts[part]:
+                held.append(dealt[starts[part] : starts[part + 1]])
+        self.rows += dealt.size
+        self.held_bytes += dealt.nbytes
+
+    def spill(self, folder: Path, name: str) -> None:
+        """Write what is in memory to files in a folder."""
+        if not self._files:
+            self._files = [(folder / f"{name}-{part}").open("w+b") for part in range(len(self._held))]
+        for file, held in zip(self._files, self._held, strict=True):
+            for rows in held:
+                file.write(rows.view(np.uint8).data)
+            held.clear()
+        self.held_bytes = 0
+
+    def take(self, part: int) -> NDArray[_Any]:
+        """Return a part, which is then forgotten."""
+        held = self._held[part]
+        if self._files:
+            file = self._files[part]
+            file.seek(0)
+            held.insert(0, np.fromfile(file, dtype=self._dtype))
+            file.truncate(0)
+        rows = np.concatenate(held) if held else np.empty(0, dtype=self._dtype)
+        held.clear()
+        return rows
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files:
+            file.close()
+
+
+def _numbers(names: Names, column: pa.DictionaryArray) -> Numbers:
+    """Return the numbers of a column's names; only those that are used become known."""
+    codes = column.indices.to_numpy()
+    used = np.zeros(len(column.dictionary), dtype=bool)
+    used[codes] = True
+    numbers = np.full(used.size, -1, dtype=np.int32)
+    numbers[used] = names.add(column.dictionary.filter(pa.array(used)) if not used.all() else column.dictionary)
+    return np.asarray(numbers[codes])
+
+
+@compiled
+def _places(who: Numbers, parts: int) -> tuple[Numbers, NDArray[np.int64]]:
+    """Return where each row goes so that the parts lie one after the other, and where each begins."""
+    starts = np.zeros(parts + 1, dtype=np.int64)
+    mask = parts - 1
+    for row in range(who.size):
+        starts[(who[row] & mask) + 1] += 1
+    for part in range(parts):
+        starts[part + 1] += starts[part]
+    following = starts.copy()
+    place = np.empty(who.size, dtype=np.int32)
+    for row in range(who.size):
+        part = who[row] & mask
+        place[row] = following[part]
+        following[part] += 1
+    return place, starts
+
+
+@compiled
+def _deal(
+    place: Numbers,
+    who: Numbers,
+    ts: NDArray[np.int64],
+    domain: Numbers,
+    skill: Numbers,
+    type_: Numbers,
+    score: NDArray[np.float64],
+    acted: NDArray[np.int8],
+    rows: Rows,
+) -> None:
+    for i in range(who.size):
+        row = rows[place[i]]
+        row["ts"] = ts[i]
+        row["score"] = score[i]
+        row["who"] = who[i]
+        row["domain"] = domain[i]
+        row["skill"] = skill[i]
+        row["kind"] = 4 * type_[i] + acted[i] + 1
+
+
+@compiled
+def _keys(rows: Rows, parts: int, who: Numbers, ts: NDArray[np.int64]) -> None:
+    for i in range(rows.size):
+        who[i] = rows[i]["who"] // parts
+        ts[i] = rows[i]["ts"]
+
+
+@compiled
+def _arrange(
+    rows: Rows,
+    order: NDArray[np.int64],
+    domain_rank: Numbers,
+    skill_rank: Numbers,
+    type_rank: Numbers,
+    ts: NDArray[np.int64],
+    domain: Numbers,
+    skill: Numbers,
+    type_: Numbers,
+    score: NDArray[np.float64],
+    acted: NDArray[np.int8],
+) -> None:
+    for i in range(order.size):
+        row = rows[order[i]]
+        ts[i] = row["ts"]
+        score[i] = row["score"]
+        domain[i] = domain_rank[row["domain"]]
+        skill[i] = skill_rank[row["skill"]]
+        type_[i] = type_rank[row["kind"] >> 2]
+        acted[i] = (row["kind"] & 3) - 1

@@ -1,0 +1,134 @@
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from core.demo.population import make_population
+from core.learners import kernel
+from core.learners.events import DAY_US, Event, Events, EventsError, from_events
+from core.learners.importing import collect, open_events
+from core.learners.names import Names, part_of, ranked, sort_order
+from core.learners.partition import Parts, Population, scan_parts
+
+OULAD = Path(__file__).parents[3] / "shared" / "data" / "oulad"
+
+
+def population(source: Path, **options: int) -> tuple[Population, dict[str, int]]:
+    stream = open_events(source)
+    with Parts(**options) as parts:
+        for batch in stream:
+            parts.add(batch)
+        found = scan_parts(parts, reject=stream.reject_repeated)
+        assert parts.spilled == ("keep_bytes" in options)
+    return found, stream.rejected.reasons
+
+
+def assert_as_in_memory(source: Path, **options: int) -> None:
+    found, rejected = population(source, **options)
+    stream = open_events(source)
+    events = collect(stream)
+    assert found.learners.to_pylist() == events.learners.tolist()
+    assert found.events == len(events)
+    assert found.domains == events.domains
+    assert rejected == stream.rejected.reasons
+    whole = kernel.scan(events)
+    assert found.scan.as_of == whole.as_of
+    assert np.array_equal(found.scan.gains, whole.gains)
+    assert found.scan.sums.tobytes() == whole.sums.tobytes()
+
+
+def write(events: Events, path: Path, seed: int | None = None) -> Path:
+    table = events.table()
+    if seed is not None:
+        table = table.take(pa.array(np.random.default_rng(seed).permutation(len(table))))
+    pq.write_table(table, path)
+    return path
+
+
+@pytest.mark.parametrize("options", [{}, {"keep_bytes": 1 << 20}, {"parts": 1}, {"parts": 256}])
+@pytest.mark.parametrize("seed", [None, 1])
+def test_parts_give_the_same_bits_as_all_in_memory(tmp_path: Path, options: dict[str, int], seed: int | None) -> None:
+    events, _ = make_population(3000)
+    assert_as_in_memory(write(events, tmp_path / "events.parquet", seed), **options)
+
+
+@pytest.mark.skipif(not OULAD.exists(), reason="needs the OULAD tables in ../shared/data")
+def test_parts_of_oulad(tmp_path: Path) -> None:
+    assert_as_in_memory(OULAD)
+
+
+def test_repeated_events_are_dropped_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    rows = [
+        "é,2025-10-01,d,s,0.5",
+        "é,2025-10-01,d,s,",
+        "é,2025-10-01,d,s,0.5",
+        "b,2025-10-02,d,s,",
+        "b,2025-10-02,d,s,",
+    ]
+    path.write_text("learner_id,ts,domain,skill,score\n" + "\n".join(rows) + "\n,2025-10-02,d,s,\n")
+    assert_as_in_memory(path)
+    stream = open_events(path)
+    with Parts() as parts:
+        for batch in stream:
+            parts.add(batch)
+        found = scan_parts(parts, reject=stream.reject_repeated)
+    assert found.learners.to_pylist() == ["b", "é"]
+    told = {example.value for example in stream.rejected.examples["the event is there twice"]}
+    assert told == {"é at 2025-10-01T00:00:00+00:00", "b at 2025-10-02T00:00:00+00:00"}
+
+
+def test_rows_with_ids_of_their_own(tmp_path: Path) -> None:
+    events = from_events({"a": [Event(DAY_US, "d", "s"), Event(DAY_US, "d", "s")], "b": [Event(0, "d", "s")]})
+    table = events.table().append_column("note", pa.array(["one", "two", "three"]))
+    pq.write_table(table, tmp_path / "e.parquet")
+    assert_as_in_memory(tmp_path / "e.parquet")
+    assert population(tmp_path / "e.parquet")[0].events == 3
+    assert_as_in_memory(tmp_path / "e.parquet", keep_bytes=1)
+
+
+def test_no_events_at_all() -> None:
+    with Parts() as parts, pytest.raises(EventsError, match="no events"):
+        scan_parts(parts)
+
+
+def test_no_room_for_files_is_said(tmp_path: Path) -> None:
+    stream = open_events(write(make_population(50)[0], tmp_path / "e.parquet"))
+    with Parts(keep_bytes=1, folder=tmp_path / "absent") as parts, pytest.raises(EventsError, match="TMPDIR names"):
+        parts.add(next(iter(stream)))
+
+
+def test_names_are_numbered_once_and_keep_their_parts() -> None:
+    rng = np.random.default_rng(0)
+    words = [f"{number}é"[: rng.integers(1, 9)] for number in rng.integers(0, 10**8, 5000)] + ["", "\0", "\0\0"]
+    names = Names(8)
+    first = names.add(pa.array(words[:3000]))
+    second = names.add(pa.array(words[2000:]).slice(0))
+    numbers = dict(zip(words[:3000], first.tolist(), strict=True)) | dict(
+        zip(words[2000:], second.tolist(), strict=True)
+    )
+    assert len(names) == len(set(words)) == len(set(numbers.values()))
+    assert all(numbers[word] == number for word, number in zip(words[:3000], first.tolist(), strict=True))
+    parts = part_of(pa.array(words), 8)
+    assert all(numbers[word] % 8 == part for word, part in zip(words, parts.tolist(), strict=True))
+    assert np.bincount(parts, minlength=8).min() > 300  # dealt out evenly
+    in_order = sorted(set(words), key=lambda word: (numbers[word] % 8, numbers[word]))
+    assert names.texts().to_pylist() == in_order
+    with pytest.raises(ValueError, match="power of two"):
+        Names(3)
+
+
+def test_ranks_and_order_are_those_of_code_points() -> None:
+    names = Names()
+    numbers = names.add(pa.array(["b", "ab", "é", "a", "b"]))
+    rank, words = ranked(names)
+    assert words == ("a", "ab", "b", "é")
+    assert rank[numbers].tolist() == [2, 1, 3, 0, 2]
+    order = sort_order(names.texts())
+    assert order is not None
+    assert names.texts().take(pa.array(order)).to_pylist() == list(words)
+    assert sort_order(pa.array(list(words), pa.large_string())) is None
+    assert sort_order(pa.array(["ab", "a"], pa.large_string())) is not None
+    assert ranked(Names())[1] == ()
