@@ -359,10 +359,15 @@ class Monitor:
             took = window.end - status.rolled_back_at
             reason = f"none of {window.requests:,} requests reached the candidate, {duration(took)} after the decision"
             self._conclude(status, "rollback verified", reason, data, "verified", window.end)
-        elif now - status.switched_at > NO_TRAFFIC_SPANS * plan.sample_s and not frame.requests.sum():
+            return
+        since = now - NO_TRAFFIC_SPANS * plan.sample_s
+        late = frame.select(frame.start + frame.seconds > since)
+        if status.switched_at < since and not (late.requests.sum() or late.fallbacks.sum()):
             answers = [self.deliveries.switch.evaluate(plan.flag, f"rollback-check-{n}") for n in range(EVALUATIONS)]
             astray = sum(answer.value != plan.baseline for answer in answers)
-            reason = f"no traffic; {EVALUATIONS - astray} of {EVALUATIONS} flag evaluations gave the baseline"
+            few = int(frame.requests.sum() + frame.fallbacks.sum())
+            traffic = f"no traffic after {few:,} requests" if few else "no traffic"
+            reason = f"{traffic}; {EVALUATIONS - astray} of {EVALUATIONS} flag evaluations gave the baseline"
             data = {"evaluations": EVALUATIONS, "astray": astray, "attempt": status.attempt}
             self._conclude(status, "rollback unverified", reason, data, "unverified", None)
 

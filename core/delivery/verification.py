@@ -12,7 +12,7 @@ MIN_REQUESTS = 20
 """Requests that a window must hold before it proves anything."""
 
 NO_TRAFFIC_SPANS = 10
-"""After so many sample spans without enough traffic, flag evaluations stand in for it."""
+"""After so many sample spans without any request, flag evaluations stand in for it."""
 
 EVALUATIONS = 300
 """Flag evaluations that show a rollback where there is no traffic."""

@@ -126,6 +126,17 @@ def test_without_traffic_evaluations_stand_in(scene):
     assert "300 of 300 flag evaluations" in drill.unverified
 
 
+def test_traffic_that_ends_before_it_proves_anything_is_no_traffic(scene):
+    scene.deliveries.command(scene.id, Command(Action.ROLL_BACK, "cli:test", "just in time"))
+    assert scene.go(60, versions=("original",), requests=5).verification == ""
+    scene.set(scene.begin + 360)
+    scene.monitor.tick()
+    assert scene.status.verification == "unverified"
+    with scene.store.read() as connection:
+        (drill,) = drills(connection)
+    assert "no traffic after 10 requests; 300 of 300" in drill.unverified
+
+
 def test_catching_up_skips_no_checkpoint(scene):
     scene.go(630, tick=False)
     scene.monitor.tick()

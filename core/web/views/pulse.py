@@ -12,6 +12,9 @@ from core.web.views.times import ago, both_times, precise
 MONITOR_GRACE_S = 1.0
 """Wall seconds after a lease ran out before the monitor is called dead: another one may be taking over."""
 
+UNPROVED_SPANS = 20
+"""Sample spans after which a rollback without a proof is an alarm: twice as many as the monitor waits for traffic."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
@@ -51,6 +54,12 @@ def pulse(status: Status, lease: Lease | None, newest: float | None, clock: Cloc
     if status.needs_switch:
         alarms.append(
             f"Decided, but the traffic switch has not confirmed {percent(status.share)} yet. It is tried until it does."
+        )
+    rolled_back = status.rolled_back_at if status.state is State.ROLLED_BACK and not status.verification else None
+    if rolled_back is not None and now - rolled_back > UNPROVED_SPANS * status.plan.sample_s:
+        alarms.append(
+            f"Rolled back {both_times(now - rolled_back, speed)} ago, and no window of traffic has proved it yet: "
+            f"some requests may still reach {status.plan.candidate}."
         )
     data = "no sample yet" if age is None else f"newest sample ended {ago(age / speed)}"
     monitor = "not running"
