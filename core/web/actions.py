@@ -102,6 +102,8 @@ def act(
 
 def _said(status: Status, action: Action) -> str:
     plan = status.plan
+    if action is Action.ABORT and status.phase < 0:
+        return f"{DONE[action]}: it had not begun."
     if action in {Action.ROLL_BACK, Action.ABORT}:
         return f"{DONE[action]}: every learner gets {plan.baseline}."
     return f"{DONE[action]}: {status.why}."

@@ -69,6 +69,7 @@ class Snapshot:
     """All that is known of one deployment, from one consistent read.
 
     Attributes:
+        verdict: the monitor's latest word on the present phase; None before the first.
         began: plan time at which the present attempt's first phase began; None before.
         newest: plan time at which the candidate's newest sample ends; None where there is none.
         drill: the rollback of the present attempt, if there was one.
@@ -187,9 +188,12 @@ def take(of: Store, status: Status) -> Snapshot:
             None,
         )
         rolled = [d for d in drills(connection, status.id) if d.attempt == status.attempt]
+        verdict = latest_verdict(connection, status.id)
+        if verdict is not None and status.phase_started is not None and verdict.at < status.phase_started:
+            verdict = None  # of the phase or the attempt before: this one has not been judged yet
         found = Snapshot(
             status=status,
-            verdict=latest_verdict(connection, status.id),
+            verdict=verdict,
             checkpoints=tuple(checkpoints(connection, status.id)),
             lease=current_lease(connection, _MONITOR),
             clock=clock,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.delivery.words import percent
 from core.store import StoreUnavailable
 from core.web import html, parts, reading
 from core.web.palette import palette
@@ -29,6 +30,12 @@ def notices() -> list[str]:
         said.append(f"the plan's clock runs {speed:g} × as fast as yours")
     if reading.settings().demo_url is not None:
         said.append("canary learners are asked for more often than their share")
+    deciding = reading.deliveries().deciding(plan.flag)
+    if deciding is not None and deciding.id != deployment and deciding.share > 0:
+        said.append(
+            f"another deployment decides now: {deciding.id} gives {deciding.plan.candidate} to "
+            f"{percent(deciding.share)} of the learners"
+        )
     return said
 
 

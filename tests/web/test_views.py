@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,13 +18,15 @@ from core.delivery import (
     Verdict,
     checkpoints,
     latest_verdict,
+    parse_plan,
 )
 from core.settings import Settings
 from core.store import Clock, Event, Lease, events
+from core.web import reading
 from core.web.views import checkpoints as cards
 from core.web.views import choices, history, live, plans, pulse, rows, system, times
 from core.web.views.marks import Tone, figure_mark, state_mark
-from tests.web.deployments import NOON, Rollout, rollout
+from tests.web.deployments import NOON, PLAN, Rollout, rollout
 
 
 @pytest.fixture
@@ -51,6 +54,35 @@ def test_the_sentence_of_a_draft(tmp_path: Path) -> None:
         assert [s.now for s in steps] == [False, False]
         assert choices.choices(made.status, NOON)[Action.START].refusal == ""
         assert "no learner gets the candidate" in choices.choices(made.status, NOON)[Action.ROLL_BACK].refusal
+
+
+def test_what_has_not_begun_promises_no_more_than_it_does(tmp_path: Path) -> None:
+    with rollout(tmp_path, start=False) as made:
+        dated = parse_plan(PLAN.replace("    lasts: 2 h", "    starts: 2099-01-01 12:00 UTC\n    lasts: 2 h"))
+        ready = replace(made.status, plan=replace(dated, skip_gaps=False))
+        start = choices.choices(ready, NOON)[Action.START].does
+        assert start == "Schedules it: 1 % of the learners get fast from 2099-01-01 12:00:00 UTC."
+        assert "as planned" in live.headline(ready, None, NOON).detail
+        aborted = made.do(Action.ABORT)
+        assert live.headline(aborted, None, NOON).title == "Aborted before it began: it moved no traffic"
+
+
+def test_a_phase_that_a_person_ended_is_over_not_passed(running: Rollout) -> None:
+    running.go_on(20)
+    running.do(Action.ADVANCE)
+    with running.store.read() as connection:
+        judged = checkpoints(connection, running.id)
+    canary, ramp = live.steps(running.status, judged, running.at)
+    assert (canary.mark.word, ramp.mark.word) == ("over", "running")
+
+
+def test_a_new_attempt_does_not_show_what_was_judged_of_the_one_before(running: Rollout) -> None:
+    running.go_on(5, errors=0.2)
+    assert reading.take(running.store, running.status).verdict is not None
+    assert running.status.state is State.ROLLED_BACK
+    running.store.set_clock(Clock(time.time(), running.at + 60, 1.0))
+    running.do(Action.RETRY)
+    assert reading.take(running.store, running.status).verdict is None
 
 
 def test_a_running_phase(running: Rollout) -> None:
@@ -115,8 +147,11 @@ def test_a_dead_monitor_is_an_alarm_while_learners_are_on_the_candidate(running:
         dead = pulse.pulse(running.status, gone, NOON + 5, clock, wall)
         assert "The monitor is not running" in dead.alarms[0]
         assert dead.monitor == "not running"
-    ended = running.do(Action.ROLL_BACK)
+    ended = replace(running.do(Action.ROLL_BACK), rolled_back_at=NOON)
     assert pulse.pulse(ended, None, NOON + 5, clock, wall).alarms == ()
+    assert "some requests may still reach fast" in pulse.pulse(ended, None, NOON, clock, wall + 900).alarms[0]
+    proved = replace(ended, verification="verified")
+    assert pulse.pulse(proved, None, NOON, clock, wall + 900).alarms == ()
 
 
 def test_silence_and_an_unconfirmed_switch_are_alarms(running: Rollout) -> None:
@@ -231,7 +266,7 @@ def test_whom_an_action_affects(running: Rollout) -> None:
     assert choices.mix(running.plan, 1.0) == "everyone fast"
     for action in Action:
         if action is not Action.COMPLETE:
-            assert choices.effect(status, action)
+            assert choices.effect(status, action, running.at)
 
 
 def test_no_secret_is_shown() -> None:

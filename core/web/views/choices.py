@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.delivery import Action, Drill, Plan, Status, allowed
+from core.delivery import Action, Drill, Plan, State, Status, allowed
 from core.delivery.words import percent
 from core.web.views.says import sentence
-from core.web.views.times import clock_time, precise
+from core.web.views.times import clock_time, exact_time, precise
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +38,28 @@ def choices(status: Status, now: float) -> dict[Action, ActionChoice]:
     refusals = allowed(status, now)
     return {
         action: ActionChoice(
-            action, label, icon, effect(status, action), refusal.reason if (refusal := refusals[action]) else ""
+            action, label, icon, effect(status, action, now), refusal.reason if (refusal := refusals[action]) else ""
         )
         for action, (label, icon) in _CHOICES.items()
     }
 
 
-def effect(status: Status, action: Action) -> str:
+def planned_start(status: Status, now: float) -> float | None:
+    """Return the plan time for which a start would schedule a draft; None where it begins at once."""
+    starts = status.plan.phases[0].starts
+    waits = status.state is State.DRAFT and not status.plan.skip_gaps and starts is not None and starts > now
+    return starts if waits else None
+
+
+def effect(status: Status, action: Action, now: float) -> str:
     """Say in a line what an action would do to this deployment."""
     plan = status.plan
     first, last = plan.phases[0], status.phase + 1 >= len(plan.phases)
     match action:
+        case Action.START if (opens := planned_start(status, now)) is not None:
+            return (
+                f"Schedules it: {percent(first.share)} of the learners get {plan.candidate} from {exact_time(opens)}."
+            )
         case Action.START:
             return f"Gives {plan.candidate} to {percent(first.share)} of the learners."
         case Action.HOLD:
@@ -62,6 +73,8 @@ def effect(status: Status, action: Action) -> str:
             return f"Goes to {following.name} now: {percent(following.share)} of the learners."
         case Action.RETRY:
             return f"Starts again with {first.name}: {percent(first.share)} of the learners."
+        case Action.ABORT if status.phase < 0:
+            return "Gives it up before it begins; no learner is affected."
         case Action.ABORT:
             return f"Gives it up; every learner gets {plan.baseline}."
         case _:

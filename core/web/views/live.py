@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from core.delivery import WARN_ONLY, CheckpointRecord, FigureState, Phase, State, Status, Verdict
 from core.delivery.words import duration, percent
+from core.web.views.choices import planned_start
 from core.web.views.marks import NOT_REACHED, PENDING, Mark, Tone, figure_mark, state_mark
 from core.web.views.says import capital, sentence
 from core.web.views.times import both_times, clock_time
@@ -52,6 +53,12 @@ def headline(status: Status, verdict: Verdict | None, now: float, speed: float =
     match status.state:
         case State.DRAFT:
             first = plan.phases[0]
+            if (opens := planned_start(status, now)) is not None:
+                return Headline(
+                    mark,
+                    f"Ready to be scheduled: no learner gets {plan.candidate} yet",
+                    f"Once started, {first.name} begins {_in(opens, now, speed)}, as planned.",
+                )
             return Headline(
                 mark,
                 f"Ready to start: no learner gets {plan.candidate} yet",
@@ -93,6 +100,8 @@ def headline(status: Status, verdict: Verdict | None, now: float, speed: float =
             )
         case State.ROLLED_BACK:
             return Headline(mark, f"Rolled back: every learner gets {plan.baseline}", sentence(status.why))
+        case _ if status.phase < 0:
+            return Headline(mark, "Aborted before it began: it moved no traffic", sentence(status.why))
         case _:
             return Headline(mark, f"{capital(status.state)}: every learner gets {plan.baseline}", sentence(status.why))
 
@@ -147,7 +156,11 @@ def _step(
     length = "watched for good" if phase.permanent else f"lasts {duration(lasts)}"
     share = percent(phase.share)
     if index < status.phase or (status.state is State.COMPLETED and index <= status.phase):
-        return Step(phase.name, share, Mark(Tone.GOOD, "check_circle", "passed"), False, 1.0, (length,), ticks)
+        last = judged.get((index, len(phase.checkpoints) - 1))
+        met = last is not None and last.verdict.state is FigureState.PASS
+        # A person may have gone on without it.
+        mark = Mark(Tone.GOOD, "check_circle", "passed") if met else Mark(Tone.CALM, "check", "over")
+        return Step(phase.name, share, mark, False, 1.0, (length,), ticks)
     if index > status.phase:
         lines = [length]
         waits = status.next_start is not None and index == status.phase + 1
