@@ -113,7 +113,7 @@ class Parts:
         ts = batch.column("ts").cast(pa.int64()).to_numpy()
         self._last = max(self._last, int(ts.max()))
         who = _numbers(self._learners, batch.column("learner_id"))
-        place, starts = _places(who, self.parts)
+        place, starts = _places(*who, self.parts)
         rows = np.empty(batch.num_rows, dtype=ROW)
         _deal(
             place,
@@ -122,7 +122,7 @@ class Parts:
             _numbers(self._domains, batch.column("domain")),
             _numbers(self._skills, batch.column("skill")),
             _numbers(self._types, batch.column("type")),
-            batch.column("score").to_numpy(zero_copy_only=False).astype(np.float64, copy=False),
+            pc.fill_null(batch.column("score"), np.nan).to_numpy(),
             pc.fill_null(batch.column("acted").cast(pa.int8()), -1).to_numpy(),
             rows,
         )
@@ -343,29 +343,36 @@ class _Dealt(Generic[_Any]):
             file.close()
 
 
-def _numbers(names: Names, column: pa.DictionaryArray) -> Numbers:
-    """Return the numbers of a column's names; only those that are used become known."""
+def _numbers(names: Names, column: pa.DictionaryArray) -> tuple[Numbers, Numbers]:
+    """Return a column's codes, and the number of the name that each stands for; only names that are used get one."""
     codes = column.indices.to_numpy()
-    used = np.zeros(len(column.dictionary), dtype=bool)
-    used[codes] = True
+    used = _used(codes, len(column.dictionary))
     numbers = np.full(used.size, -1, dtype=np.int32)
-    numbers[used] = names.add(column.dictionary.filter(pa.array(used)) if not used.all() else column.dictionary)
-    return np.asarray(numbers[codes])
+    numbers[used] = names.add(column.dictionary if used.all() else column.dictionary.filter(pa.array(used)))
+    return codes, numbers
 
 
 @compiled
-def _places(who: Numbers, parts: int) -> tuple[Numbers, NDArray[np.int64]]:
+def _used(codes: Numbers, size: int) -> NDArray[np.bool_]:
+    used = np.zeros(size, dtype=np.bool_)
+    for row in range(codes.size):
+        used[codes[row]] = True
+    return used
+
+
+@compiled
+def _places(codes: Numbers, numbers: Numbers, parts: int) -> tuple[Numbers, NDArray[np.int64]]:
     """Return where each row goes so that the parts lie one after the other, and where each begins."""
     starts = np.zeros(parts + 1, dtype=np.int64)
     mask = parts - 1
-    for row in range(who.size):
-        starts[(who[row] & mask) + 1] += 1
+    for row in range(codes.size):
+        starts[(numbers[codes[row]] & mask) + 1] += 1
     for part in range(parts):
         starts[part + 1] += starts[part]
     following = starts.copy()
-    place = np.empty(who.size, dtype=np.int32)
-    for row in range(who.size):
-        part = who[row] & mask
+    place = np.empty(codes.size, dtype=np.int32)
+    for row in range(codes.size):
+        part = numbers[codes[row]] & mask
         place[row] = following[part]
         following[part] += 1
     return place, starts
@@ -374,23 +381,23 @@ def _places(who: Numbers, parts: int) -> tuple[Numbers, NDArray[np.int64]]:
 @compiled
 def _deal(
     place: Numbers,
-    who: Numbers,
+    who: tuple[Numbers, Numbers],
     ts: NDArray[np.int64],
-    domain: Numbers,
-    skill: Numbers,
-    type_: Numbers,
+    domain: tuple[Numbers, Numbers],
+    skill: tuple[Numbers, Numbers],
+    type_: tuple[Numbers, Numbers],
     score: NDArray[np.float64],
     acted: NDArray[np.int8],
     rows: Rows,
 ) -> None:
-    for i in range(who.size):
+    for i in range(place.size):
         row = rows[place[i]]
         row["ts"] = ts[i]
         row["score"] = score[i]
-        row["who"] = who[i]
-        row["domain"] = domain[i]
-        row["skill"] = skill[i]
-        row["kind"] = 4 * type_[i] + acted[i] + 1
+        row["who"] = who[1][who[0][i]]
+        row["domain"] = domain[1][domain[0][i]]
+        row["skill"] = skill[1][skill[0][i]]
+        row["kind"] = 4 * type_[1][type_[0][i]] + acted[i] + 1
 
 
 @compiled
