@@ -191,9 +191,9 @@ class Parts:
         who, ts = np.empty(rows.size, dtype=np.int32), np.empty(rows.size, dtype=np.int64)
         _keys(rows, self.parts, who, ts)
         order, offsets = order_of(who, ts, count)
+        (domain_rank, domains), (skill_rank, skills), (type_rank, types) = self._vocabularies
         if order is None:
             order = np.arange(rows.size)
-        (domain_rank, domains), (skill_rank, skills), (type_rank, types) = self._vocabularies
         events = Events(
             learners=np.empty(count, dtype="U1"),
             offsets=offsets,
@@ -304,14 +304,15 @@ class _Dealt(Generic[_Any]):
         self.rows = 0
         self.held_bytes = 0
         self._dtype = dtype
-        self._held: list[list[NDArray[_Any]]] = [[] for _ in range(parts)]
+        # Plain bytes, because records are copied field by field.
+        self._held: list[list[NDArray[np.uint8]]] = [[] for _ in range(parts)]
         self._files: list[BinaryIO] = []
 
     def add(self, dealt: NDArray[_Any], starts: NDArray[np.int64]) -> None:
         """Take an array whose rows starts[i] to starts[i + 1] belong to part i."""
         for part, held in enumerate(self._held):
             if starts[part + 1] > starts[part]:
-                held.append(dealt[starts[part] : starts[part + 1]])
+                held.append(dealt[starts[part] : starts[part + 1]].view(np.uint8))
         self.rows += dealt.size
         self.held_bytes += dealt.nbytes
 
@@ -321,7 +322,7 @@ class _Dealt(Generic[_Any]):
             self._files = [(folder / f"{name}-{part}").open("w+b") for part in range(len(self._held))]
         for file, held in zip(self._files, self._held, strict=True):
             for rows in held:
-                file.write(rows.view(np.uint8).data)
+                file.write(rows.data)
             held.clear()
         self.held_bytes = 0
 
@@ -331,11 +332,11 @@ class _Dealt(Generic[_Any]):
         if self._files:
             file = self._files[part]
             file.seek(0)
-            held.insert(0, np.fromfile(file, dtype=self._dtype))
+            held.insert(0, np.fromfile(file, dtype=np.uint8))
             file.truncate(0)
-        rows = np.concatenate(held) if held else np.empty(0, dtype=self._dtype)
+        rows = np.concatenate(held) if held else np.empty(0, dtype=np.uint8)
         held.clear()
-        return rows
+        return rows.view(self._dtype)
 
     def close(self) -> None:
         """Close the files."""
