@@ -6,10 +6,11 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from core.web.api import HostGuard, served_names
-from core.web.server import ApiFirst, dashboard_lifespan, exiting_plainly, get_app_state
+from core.web.server import ApiFirst, dashboard_lifespan, exiting_plainly, get_app_state, stay_at_home
 
 with exiting_plainly():
     settings = get_app_state().settings
+    stay_at_home(settings.host, st.get_option("server.address"))
 
 app = st.App(
     Path(__file__).with_name("core") / "web" / "shell.py",

@@ -25,7 +25,7 @@ from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.delivery import Deliveries, Monitor
-from core.settings import Settings, get_settings
+from core.settings import Settings, get_settings, is_loopback
 from core.store import Store, StoreUnavailable
 from core.traffic import FlagService
 from core.web.api import TokenError, create_api, is_api
@@ -100,6 +100,17 @@ def exiting_plainly() -> Iterator[None]:
         sys.exit(f"settings (CANARY_* or canary.toml): {said}")
     except (StoreUnavailable, TokenError, OSError) as error:
         sys.exit(str(error))
+
+
+def stay_at_home(*addresses: str | None) -> None:
+    """End the process with a sentence where the dashboard, which knows nobody, would listen to other machines."""
+    for address in addresses:
+        if address is None or not is_loopback(address):
+            sys.exit(
+                f"The dashboard has no sign-in yet: on {address or 'every address'} anybody who reaches it could act. "
+                "Keep it on 127.0.0.1, with a proxy that signs people in before it (and its name in "
+                "CANARY_ALLOWED_HOSTS); `canary api` serves flags and API, which ask for tokens, on any address."
+            )
 
 
 def _close(state: AppState | None) -> None:

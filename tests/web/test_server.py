@@ -23,6 +23,7 @@ from core.web.server import (
     no_delay_on_listeners,
     open_state,
     serving,
+    stay_at_home,
 )
 
 
@@ -68,6 +69,13 @@ def test_a_server_that_cannot_start_says_why(
     monkeypatch.setenv(variable, value)
     with pytest.raises(SystemExit, match=said), exiting_plainly():
         get_app_state()
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "10.0.0.5", "canary.example", "", None])
+def test_a_dashboard_without_sign_in_does_not_listen_to_others(address: str | None) -> None:
+    stay_at_home("127.0.0.1", "localhost", "::1")
+    with pytest.raises(SystemExit, match="no sign-in yet"):
+        stay_at_home("127.0.0.1", address)
 
 
 @pytest.mark.parametrize("wanted", [True, False])
