@@ -1,15 +1,16 @@
-"""From traits to cohorts: robust scaling, k-means, the number of cohorts, and a name for each by rule."""
+"""From traits to what k-means takes, and from what it gives to cohorts: features, robust scaling, names by rule."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-Matrix = NDArray[np.float64]
+from core.learners.clustering import Labels, Matrix, nearest, sampled, silhouette
+from core.learners.compiled import compiled, in_blocks
 
 FEATURES = (
     "velocity",
@@ -23,17 +24,13 @@ CLIP = 3.0
 ARCHETYPE_ABOVE = 0.5
 GENERALIST = "Generalist"
 
-_SAMPLE = 20_000  # learners that the starts of k-means run on, before the polish on all
-_SILHOUETTE_SAMPLE = 2_000  # the distances of so many learners fit in 32 MB
-
 
 def features_of(table: NDArray[np.void]) -> Matrix:
     """Return the features of a traits table (dtype `traits.TRAITS`), shape (learners, len(FEATURES)), NaN for null."""
-    columns = [
-        np.log1p(table["events_per_week"]) if name == "log_events_per_week" else table[name].astype(np.float64)
-        for name in FEATURES
-    ]
-    return np.column_stack(columns)
+    features = np.empty((table.size, len(FEATURES)))
+    for column, name in enumerate(FEATURES):
+        features[:, column] = np.log1p(table["events_per_week"]) if name == "log_events_per_week" else table[name]
+    return features
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +50,15 @@ class Scaler:
 
     def __call__(self, features: Matrix) -> Matrix:
         """Scale features of shape (n, len(FEATURES)) to (n, used); a null becomes the median, which is 0."""
-        scaled = (features[:, list(self.columns)] - self.medians) / np.asarray(self.spreads)
-        return np.asarray(np.clip(np.nan_to_num(scaled, nan=0.0), -CLIP, CLIP))
+        out = np.empty((len(features), len(self.columns)))
+        columns = np.array(self.columns, dtype=np.int64)
+        medians, spreads = np.array(self.medians), np.array(self.spreads)
+        in_blocks(lambda rows: _scale(features[rows], columns, medians, spreads, out[rows]), len(features))
+        return out
+
+    def imputed(self, features: Matrix) -> NDArray[np.bool_]:
+        """Say for each row of features whether a null among those used was taken for the median."""
+        return np.asarray(np.isnan(features[:, list(self.columns)]).any(axis=1))
 
 
 def fit_scaler(features: Matrix) -> Scaler:
@@ -79,88 +83,31 @@ def fit_scaler(features: Matrix) -> Scaler:
     return Scaler(tuple(columns), tuple(medians), tuple(spreads), left_out)
 
 
-def nearest(points: Matrix, centroids: Matrix) -> tuple[NDArray[np.int64], Matrix]:
-    """Return for points (n, d) the index of the nearest of centroids (k, d), and the squared distance to it."""
-    squared = (points**2).sum(axis=1)[:, None] - 2 * points @ centroids.T + (centroids**2).sum(axis=1)
-    labels = squared.argmin(axis=1)
-    return labels, np.maximum(squared[np.arange(len(points)), labels], 0.0)
+@compiled
+def _scale(features: Matrix, columns: Labels, medians: Matrix, spreads: Matrix, out: Matrix) -> None:
+    for i in range(features.shape[0]):
+        for j in range(columns.size):
+            x = (features[i, columns[j]] - medians[j]) / spreads[j]
+            out[i, j] = 0.0 if np.isnan(x) else min(max(x, -CLIP), CLIP)
 
 
-def kmeans(points: Matrix, k: int, seed: int, starts: int = 8) -> tuple[Matrix, float]:
-    """Return centroids (k, d) and inertia: k-means++ starts on a sample, the best one polished on all points.
+def quality_figures(points: Matrix, centroids: Matrix, inertia: float, seed: int) -> dict[str, float]:
+    """Return how well cohorts hold together, by name.
 
-    Deterministic by seed. [Arthur & Vassilvitskii 2007]
+    `explained`: share of the squared distances from the mean learner that lies between cohorts, 0 to 1; `silhouette`:
+    mean over a sample, -1 to 1; `smallest`: share of learners in the smallest cohort.
+
+    Args:
+        points: scaled features (n, d). centroids: (k, d). inertia: sum of squared distances to the nearest one.
     """
-    rng = np.random.default_rng(seed)
-    sample = points if len(points) <= _SAMPLE else points[rng.choice(len(points), _SAMPLE, replace=False)]
-    best = min((_lloyd(sample, _plus_plus(sample, k, rng)) for _ in range(starts)), key=lambda found: found[1])
-    return _lloyd(points, best[0])
-
-
-def _plus_plus(points: Matrix, k: int, rng: np.random.Generator) -> Matrix:
-    """Choose k starting centroids, each with probability proportional to its squared distance to those before."""
-    chosen = [points[rng.integers(len(points))]]
-    distance = ((points - chosen[0]) ** 2).sum(axis=1)
-    for _ in range(k - 1):
-        total = distance.sum()
-        at = rng.integers(len(points)) if total == 0 else np.searchsorted(np.cumsum(distance), rng.random() * total)
-        chosen.append(points[min(int(at), len(points) - 1)])
-        distance = np.minimum(distance, ((points - chosen[-1]) ** 2).sum(axis=1))
-    return np.array(chosen)
-
-
-def _lloyd(points: Matrix, centroids: Matrix, rounds: int = 200) -> tuple[Matrix, float]:
-    k = len(centroids)
-    previous = np.inf
-    for _ in range(rounds):
-        labels, distance = nearest(points, centroids)
-        inertia = float(distance.sum())
-        sizes = np.bincount(labels, minlength=k)
-        sums = np.zeros((k, points.shape[1]))
-        for column in range(points.shape[1]):
-            sums[:, column] = np.bincount(labels, weights=points[:, column], minlength=k)
-        centroids = np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], centroids)
-        empty = np.flatnonzero(sizes == 0)
-        if empty.size:  # an empty cohort moves to the points that are worst served
-            centroids[empty] = points[np.argsort(distance)[::-1][: empty.size]]
-        elif previous - inertia <= 1e-7 * inertia:
-            break
-        previous = inertia
-    return centroids, inertia
-
-
-def silhouette(points: Matrix, labels: NDArray[np.int64]) -> float:
-    """Return the mean silhouette of points (n, d), -1 to 1; memory grows with n squared. [Rousseeuw 1987]"""
-    clusters, labels = np.unique(labels, return_inverse=True)
-    if clusters.size < 2:
-        return 0.0
-    squared = (points**2).sum(axis=1)
-    distance = np.sqrt(np.maximum(squared[:, None] - 2 * points @ points.T + squared, 0.0))
-    member = np.eye(clusters.size)[labels]
-    sizes = member.sum(axis=0)
-    total = distance @ member
-    own = np.arange(len(points)), labels
-    inside = total[own] / np.maximum(sizes[labels] - 1, 1)
-    mean = total / sizes
-    mean[own] = np.inf
-    outside = mean.min(axis=1)
-    width = np.where(sizes[labels] > 1, (outside - inside) / np.maximum(np.maximum(inside, outside), 1e-300), 0.0)
-    return float(width.mean())
-
-
-def choose_k(points: Matrix, candidates: Sequence[int], seed: int) -> tuple[int, dict[int, float]]:
-    """Return the number of cohorts with the best silhouette on a sample, and the silhouette of each candidate."""
-    rng = np.random.default_rng(seed)
-    sample = points
-    if len(points) > _SILHOUETTE_SAMPLE:
-        sample = points[rng.choice(len(points), _SILHOUETTE_SAMPLE, replace=False)]
-    distinct = len(np.unique(sample, axis=0))
-    scores = {
-        k: silhouette(sample, nearest(sample, kmeans(sample, k, seed, starts=4)[0])[0])
-        for k in candidates
-        if 2 <= k <= distinct
+    total = float(((points - points.mean(axis=0)) ** 2).sum())
+    labels, _ = nearest(points, centroids)
+    sizes = np.bincount(labels, minlength=len(centroids))
+    return {
+        "explained": 1 - inertia / total if total > 0 else 0.0,
+        "silhouette": silhouette(*sampled(points, labels, seed)),
+        "smallest": float(sizes.min() / len(points)),
     }
-    return (max(scores, key=lambda k: scores[k]) if scores else 1), scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +135,7 @@ _ARCHETYPES = {
 }
 
 
-def describe_cohorts(features: Matrix, labels: NDArray[np.int64], k: int, left_out: Mapping[str, str]) -> list[Cohort]:
+def describe_cohorts(features: Matrix, labels: Labels, k: int, left_out: Mapping[str, str]) -> list[Cohort]:
     """Name each of k cohorts from its mean features in standard deviations from the population's mean.
 
     The highest of velocity, concentration, frequency and reuse names it, if above +0.5; else it is a generalist.

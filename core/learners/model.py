@@ -5,27 +5,21 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.learners import kernel
-from core.learners.cohorts import (
-    Cohort,
-    Matrix,
-    Scaler,
-    choose_k,
-    describe_cohorts,
-    features_of,
-    fit_scaler,
-    kmeans,
-    nearest,
-)
+from core.learners.clustering import Matrix, choose_k, kmeans, nearest, try_k
+from core.learners.cohorts import Cohort, Scaler, describe_cohorts, features_of, fit_scaler, quality_figures
 from core.learners.constants import Constants
-from core.learners.events import Events
+from core.learners.events import Events, EventsError
 from core.learners.traits import NOT_KNOWN, WEEKS, Traits
+
+CANDIDATES = tuple(range(3, 9))
+"""Numbers of cohorts that are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +28,9 @@ class CohortModel:
 
     Attributes:
         centroids: shape (k, used features), scaled.
-        cohorts: one a centroid. silhouettes: mean silhouette of each k that was tried, on a sample.
+        cohorts: one a centroid.
+        silhouettes, stabilities: of each k that was tried, see `clustering.Tried`.
+        quality: figures by name, see `cohorts.quality_figures`; `stability` of the k taken, where it could be tried.
     """
 
     constants: Constants
@@ -42,6 +38,8 @@ class CohortModel:
     centroids: Matrix
     cohorts: tuple[Cohort, ...]
     silhouettes: dict[int, float]
+    stabilities: dict[int, float] = field(default_factory=dict)
+    quality: dict[str, float] = field(default_factory=dict)
 
     def assign(self, table: NDArray[np.void]) -> NDArray[np.int64]:
         """Return each learner's cohort number (table of dtype `traits.TRAITS`); NOT_KNOWN without events."""
@@ -73,6 +71,8 @@ class CohortModel:
                 "centroids": self.centroids.tolist(),
                 "cohorts": [dataclasses.asdict(cohort) for cohort in self.cohorts],
                 "silhouettes": self.silhouettes,
+                "stabilities": self.stabilities,
+                "quality": self.quality,
             }
         )
 
@@ -89,6 +89,8 @@ class CohortModel:
             centroids=np.array(data["centroids"], dtype=np.float64).reshape(len(data["cohorts"]), -1),
             cohorts=tuple(Cohort(**cohort) for cohort in data["cohorts"]),
             silhouettes={int(k): score for k, score in data["silhouettes"].items()},
+            stabilities={int(k): score for k, score in data["stabilities"].items()},
+            quality=data["quality"],
         )
 
 
@@ -98,26 +100,44 @@ def find_cohorts(
     as_of: int | None = None,
     weeks: int = WEEKS,
     k: int | None = None,
-    candidates: tuple[int, ...] = tuple(range(3, 9)),
+    candidates: tuple[int, ...] = CANDIDATES,
     seed: int = 0,
 ) -> tuple[CohortModel, NDArray[np.void]]:
     """Find the cohorts of a population with the fast analyzer; return the model and the traits table.
 
     Args:
-        k: number of cohorts; None: the candidate with the best silhouette.
+        k: number of cohorts; None: chosen from `candidates`, see `clustering.choose_k`.
     Raises EventsError when there is no event.
     """
-    scanned = kernel.scan(events, as_of, weeks)
+    return cohorts_of(kernel.scan(events, as_of, weeks), k=k, candidates=candidates, seed=seed)
+
+
+def cohorts_of(
+    scanned: kernel.Scan, *, k: int | None = None, candidates: tuple[int, ...] = CANDIDATES, seed: int = 0
+) -> tuple[CohortModel, NDArray[np.void]]:
+    """Find the cohorts of learners that have been scanned; return the model and the traits table."""
     constants = scanned.constants()
     table = kernel.finish(scanned, constants)
-    features = features_of(table)[table["events"] > 0]
+    active = table["events"] > 0
+    features = features_of(table if active.all() else table[active])
+    if not len(features):
+        raise EventsError("no learner has an event in the window: nothing to find cohorts in")
     scaler = fit_scaler(features)
     points = scaler(features)
-    silhouettes: dict[int, float] = {}
-    if k is None:
-        k, silhouettes = choose_k(points, candidates, seed)
-    k = max(1, min(k, len(points)))
-    centroids, _ = kmeans(points, k, seed)
+    tried = try_k(points, candidates if k is None else (k,), seed)
+    k = choose_k(tried) if k is None else max(1, min(k, len(points)))
+    centroids, inertia = kmeans(points, k, seed)
     labels, _ = nearest(points, centroids)
-    cohorts = describe_cohorts(features, labels, k, scaler.left_out)
-    return CohortModel(constants, scaler, centroids, tuple(cohorts), silhouettes), table
+    quality = quality_figures(points, centroids, inertia, seed)
+    if k in tried:
+        quality["stability"] = tried[k].stability
+    model = CohortModel(
+        constants=constants,
+        scaler=scaler,
+        centroids=centroids,
+        cohorts=tuple(describe_cohorts(features, labels, k, scaler.left_out)),
+        silhouettes={number: found.silhouette for number, found in tried.items()},
+        stabilities={number: found.stability for number, found in tried.items()},
+        quality=quality,
+    )
+    return model, table
