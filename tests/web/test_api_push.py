@@ -67,6 +67,16 @@ def test_a_draft_of_the_next_version_does_not_hide_what_the_present_one_does(
     assert fast.slow[0] == 1  # counted by the limit of the plan that serves
 
 
+@pytest.mark.parametrize(("value", "status"), [(0.9995, 200), (1.0, 200), (99.95, 422), (-0.1, 422)])
+def test_a_share_in_per_cent_is_refused_before_it_passes_for_a_good_one(
+    api: Any, running: str, value: float, status: int
+) -> None:
+    body = {"flag": "analyzer", "samples": [sample(gauges={"availability": value, "latency_p99": 240.0})]}
+    answer = api.post(SAMPLES, "push", body)
+    assert answer.status_code == status
+    assert ("a fraction from 0 to 1" in answer.text) == (status == 422)
+
+
 def test_no_learners_id_is_kept(api: Any, running: str, home: Any) -> None:
     api.post(REQUESTS, "push", batch(request(learner="learner-by-name")))
     api.store.close()

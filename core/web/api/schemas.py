@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
+from core.delivery import Figure
 from core.store import Sample, histogram
 
 MAX_ROWS = 20_000
@@ -14,6 +15,7 @@ MAX_ROWS = 20_000
 
 _MAX_COUNT = 10**12  # sums of many such still fit 64 bits
 _MAX_BUCKET = 2**32 - 1
+_FRACTIONS = frozenset(str(f) for f in Figure if f.unit == "%" and f not in {Figure.REVENUE, Figure.ROI})
 
 
 def _seconds(value: Any) -> float:
@@ -115,7 +117,9 @@ class SampleIn(Body):
         description=f"requests by bucket: bucket i holds latencies up to {histogram.MIN_MS} ms * {histogram.GAMMA}**i",
     )
     gauges: dict[Name, Finite] = Field(
-        {}, max_length=50, description="figures that don't add: memory, latency_p99, ..."
+        {},
+        max_length=50,
+        description="figures that don't add: latency_p99 (ms), memory (bytes), availability (from 0 to 1), ...",
     )
 
     @model_validator(mode="after")
@@ -136,6 +140,9 @@ class SampleIn(Body):
             raise ValueError(f"latency_counts: buckets are 0 to {histogram.BUCKETS - 1}")
         if len(self.latency_ms) + sum(self.latency_counts.values()) > self.requests:
             raise ValueError("more latencies than requests")
+        for name, value in self.gauges.items():
+            if name in _FRACTIONS and not 0 <= value <= 1:
+                raise ValueError(f"gauges: {name} is a fraction from 0 to 1 (0.9995 for 99.95 %), found {value:g}")
         return self
 
     def sample(self) -> Sample:
