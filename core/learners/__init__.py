@@ -1,5 +1,6 @@
 """Events to traits to cohorts: who are the learners?"""
 
+from core.learners import job, runs
 from core.learners.cohorts import Cohort
 from core.learners.constants import Constants
 from core.learners.events import DAY_US, WEEK_US, Event, Events, EventsError, from_codes, from_columns, from_events
@@ -40,10 +41,12 @@ __all__ = [
     "from_codes",
     "from_columns",
     "from_events",
+    "job",
     "load_mapping",
     "observe",
     "open_events",
     "read_events",
+    "runs",
     "scan",
     "scan_one",
     "traits_at",

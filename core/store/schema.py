@@ -186,3 +186,20 @@ incident = Table(
     Column("summary", Text, nullable=False),
     Column("by_monitor", Boolean, nullable=False),
 )
+
+# One row for each time that cohorts were found; owned by learners. Assignments lie beside it in Parquet.
+cohort_run = Table(
+    "cohort_run",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("at", Float, nullable=False, index=True),  # plan time
+    Column("source", Text, nullable=False),  # without passwords
+    Column("simulated", Text, nullable=False),  # what is made up about the learners; "" for real ones
+    Column("learners", _big, nullable=False),
+    Column("events", _big, nullable=False),
+    Column("options", JSON, nullable=False),
+    Column("model", Text, nullable=False),  # learners.CohortModel as JSON
+    Column("quality", JSON, nullable=False),
+    Column("rejected", JSON, nullable=False),
+    Column("seconds", JSON, nullable=False),
+)

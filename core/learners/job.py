@@ -1,0 +1,202 @@
+"""A run over a file, a folder or a database, as a program: told what to do on stdin, tells how far it is on stdout.
+
+A server starts it as a process of its own, so that its own answers are never late for it, and may kill it at any time:
+a run is there whole or not at all. It ends when its stdin is closed, as happens when the server dies.
+
+    stdin: one line, a `Request` as JSON. stdout: lines of JSON, `{"stage", "rows"}` and last `{"run"}` or `{"error"}`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from core.learners.events import Events, EventsError
+from core.learners.importing import Mapping, MappingError, collect, open_events, parse_mapping
+from core.learners.importing.canonical import EXTRA_NUMBERS
+from core.learners.model import find_cohorts
+from core.learners.money import money_of
+from core.learners.runs import CohortRun, Found, assignments, files_of, new_id, quality_of, remember
+from core.learners.traits import WEEKS
+from core.store import Store, StoreUnavailable
+
+STAGES = ("reading", "finding cohorts", "writing")
+KEPT_EVENTS = 100_000_000
+"""Events that are kept for looking at one learner, at most: a few bytes each on the disk."""
+_TOLD_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a run is asked for.
+
+    Attributes:
+        home, url: where state lives, and the database.
+        source: a path on this machine or an SQLAlchemy URL. name: how it is called; "" as the source.
+        query: what to select, for a database. format: "auto" or one of `FORMATS`.
+        mapping: YAML text; "": the usual one.
+        weeks: length of the window. k: number of cohorts; None: chosen from the data. seed: same seed, same answer.
+        keep_events: so that pages can show one learner's.
+        made_up: learners to make up, where the program can; then there is no source.
+    """
+
+    home: str
+    url: str
+    source: str = ""
+    name: str = ""
+    query: str | None = None
+    format: str = "auto"
+    mapping: str = ""
+    weeks: int = WEEKS
+    k: int | None = None
+    seed: int = 0
+    keep_events: bool = True
+    made_up: int = 0
+
+    def options(self) -> dict[str, Any]:
+        """Return what is remembered of it with the run."""
+        told = asdict(self)
+        return {name: told[name] for name in ("query", "format", "weeks", "k", "seed", "keep_events")}
+
+
+@dataclass(slots=True)
+class Read:
+    """What was read. `rejected`: as `Rejected.to_json` says it. `simulated`: what is made up about it."""
+
+    events: Events
+    source: str
+    simulated: str = ""
+    rejected: dict[str, Any] = field(default_factory=dict)
+    money: pa.Table | None = None
+
+
+class Told:
+    """How far a run is; a thread of its own tells it, so that long steps needn't."""
+
+    def __init__(self, say: Callable[[dict[str, Any]], None]) -> None:
+        self.say = say
+        self.stage = STAGES[0]
+        self.rows: Callable[[], int] = lambda: 0
+        self._seconds: dict[str, float] = {}
+
+    @contextmanager
+    def during(self, stage: str) -> Iterator[None]:
+        """Measure a stage and tell of it as it goes on."""
+        self.stage, began = stage, time.perf_counter()
+        done = threading.Event()
+
+        def tell() -> None:
+            while True:
+                self.say({"stage": stage, "rows": self.rows()})
+                if done.wait(_TOLD_S):
+                    return
+
+        thread = threading.Thread(target=tell, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+            self._seconds[stage] = round(time.perf_counter() - began, 3)
+
+    def seconds(self) -> dict[str, float]:
+        """Return the seconds of each stage so far, and of all."""
+        return self._seconds | {"total": round(sum(self._seconds.values()), 3)}
+
+
+def read(request: Request, told: Told, rejected: Path) -> Read:
+    """Read a file, a folder or a database; rejected rows are written to a file.
+
+    Raises EventsError or MappingError.
+    """
+    mapping: Mapping | None = parse_mapping(request.mapping, "mapping.yaml") if request.mapping.strip() else None
+    stream = open_events(request.source, request.format, mapping, request.query)
+    rejected.parent.mkdir(parents=True, exist_ok=True)
+    stream.write_rejected(rejected)
+    told.rows = lambda: stream.rows
+    events = collect(stream)
+    refused = stream.rejected.to_json() | {"skipped": stream.skipped, "notes": list(stream.notes)}
+    if not refused["rows"]:
+        rejected.unlink(missing_ok=True)
+    money = None
+    if not set(EXTRA_NUMBERS).isdisjoint(stream.mapping.fields):
+        money = money_of(open_events(request.source, request.format, mapping, request.query))
+    return Read(events, request.name or stream.source, rejected=refused, money=money)
+
+
+Reader = Callable[[Request, Told, Path], Read]
+
+
+def work(store: Store, request: Request, told: Told, reader: Reader = read) -> CohortRun:
+    """Read, find cohorts and remember them.
+
+    Raises EventsError, MappingError or StoreUnavailable; their messages are for the person who asked.
+    """
+    id_ = new_id()
+    rejected = files_of(store.home, id_).rejected
+    with told.during("reading"):
+        got = reader(request, told, rejected)
+    events = got.events
+    told.rows = lambda: len(events)
+    with told.during("finding cohorts"):
+        model, table = find_cohorts(events, weeks=request.weeks, k=request.k, seed=request.seed)
+        quality = quality_of(model, table)
+    with told.during("writing"):
+        rows = assignments(events.learners, table, events.domains, model, got.money)
+    found = Found(
+        source=got.source,
+        learners=int(events.learners.size),
+        events=len(events),
+        model=model,
+        simulated=got.simulated,
+        quality=quality,
+        options=request.options(),
+        rejected=got.rejected,
+        seconds=told.seconds(),
+    )
+    keep = request.keep_events and len(events) <= KEPT_EVENTS
+    told.say({"stage": "writing", "rows": len(events)})
+    return remember(store, found, rows, events if keep else None, id_)
+
+
+def run(reader: Reader = read) -> int:
+    """Do what stdin asks for; return the exit code: 0 done, 1 the answer is no."""
+    os.nice(10)  # whoever asked goes on serving meanwhile
+    lock = threading.Lock()
+
+    def say(document: dict[str, Any]) -> None:
+        with lock:
+            sys.stdout.write(json.dumps(document) + "\n")
+            sys.stdout.flush()
+
+    request = Request(**json.loads(sys.stdin.readline()))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        store = Store.open(request.url, Path(request.home))
+        try:
+            say({"run": work(store, request, Told(say), reader).id})
+        finally:
+            store.close()
+    except (EventsError, MappingError, StoreUnavailable) as error:
+        say({"error": str(error)})
+        return 1
+    except MemoryError:
+        say({"error": "there is not enough memory for these events; `canary cohorts` reads them in parts"})
+        return 1
+    return 0
+
+
+def _end_with_parent() -> None:
+    sys.stdin.read()
+    os._exit(1)
