@@ -52,6 +52,7 @@ def demo(
 
     if as_json and not once:
         fail("--json goes with --once", USAGE)
+    settings()  # what is wrong with them is said before anything starts
     options = DemoOptions(
         learners=learners,
         events=events,

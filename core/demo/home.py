@@ -30,14 +30,19 @@ class DemoHome:
         """Take the home.
 
         Raises:
-            DemoError: another demo runs in it, or it holds deployments that are no demo's.
+            DemoError: it can't be written, another demo runs in it, or it holds deployments that are no demo's.
             StoreUnavailable: the database can't be opened.
         """
         self.settings = settings
         self.home = settings.home.absolute()
         self.folder = self.home / "demo"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise DemoError(
+                f"the directory {self.folder} can't be used ({error.strerror}); check CANARY_HOME"
+            ) from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -99,9 +99,12 @@ class _Demo:
         front.close()
 
         # The server's room takes a second to import: time that the children need anyway.
-        from core.web.api import Scope, load_tokens
+        from core.web.api import Scope, TokenError, load_tokens
 
-        tokens = load_tokens(self.settings)
+        try:
+            tokens = load_tokens(self.settings)
+        except TokenError as error:
+            raise DemoError(str(error)) from None
         api = Api(url, tokens.first(Scope.ACT), env["CANARY_DEMO_URL"], demo_token)
         self.stack.callback(api.close)
         with console.status("starting the dashboard and two analyzers; the first time, code is compiled"):

@@ -113,3 +113,10 @@ def test_a_file_that_cannot_be_used_is_said(run: Run, arguments: tuple[str, str]
 @pytest.mark.parametrize("arguments", [("log", "--last", "9" * 20), ("plan", "check", "x", "--requests-per-s", "inf")])
 def test_a_number_beyond_all_bounds_is_wrong_usage(run: Run, arguments: tuple[str, ...]) -> None:
     run(*arguments, code=2)
+
+
+@pytest.mark.parametrize("command", ["demo", "serve", "api", "monitor", "status"])
+def test_a_setting_that_is_wrong_is_said(run: Run, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("CANARY_PORT", "abc")
+    get_settings.cache_clear()
+    assert "port: Input should be a valid integer" in run(command, code=2).output

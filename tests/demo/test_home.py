@@ -29,6 +29,12 @@ def test_one_demo_at_a_time(tmp_path: Path) -> None:
     DemoHome(settings).close()
 
 
+def test_a_home_that_cannot_be_one_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DemoError, match="check CANARY_HOME"):
+        DemoHome(Settings(home=tmp_path / "file"))
+
+
 def test_real_deployments_are_left_alone(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     store, _ = start_deployment(settings)
