@@ -1,6 +1,7 @@
 """Events to traits to cohorts: who are the learners?"""
 
 from core.learners import job, runs
+from core.learners.analysis import Analysis, analyze, weeks_for_half
 from core.learners.cohorts import Cohort
 from core.learners.constants import Constants
 from core.learners.events import DAY_US, WEEK_US, Event, Events, EventsError, from_codes, from_columns, from_events
@@ -14,7 +15,8 @@ from core.learners.importing import (
     read_events,
 )
 from core.learners.kernel import Scan, finish, scan, scan_one
-from core.learners.model import CohortModel, find_cohorts
+from core.learners.model import CohortModel, cohorts_of, find_cohorts
+from core.learners.partition import Parts, scan_parts
 from core.learners.reference import Observation, observe, traits_of
 from core.learners.traits import TRAITS, WEEKS, Traits, traits_at
 
@@ -23,6 +25,7 @@ __all__ = [
     "TRAITS",
     "WEEKS",
     "WEEK_US",
+    "Analysis",
     "Cohort",
     "CohortModel",
     "Constants",
@@ -32,8 +35,11 @@ __all__ = [
     "EventsError",
     "MappingError",
     "Observation",
+    "Parts",
     "Scan",
     "Traits",
+    "analyze",
+    "cohorts_of",
     "collect",
     "collect_batches",
     "find_cohorts",
@@ -49,6 +55,8 @@ __all__ = [
     "runs",
     "scan",
     "scan_one",
+    "scan_parts",
     "traits_at",
     "traits_of",
+    "weeks_for_half",
 ]

@@ -57,11 +57,13 @@ class Population:
 
     Attributes:
         learners: ids, sorted, a large_string array of shape (L,). scan: of as many.
+        last: time of each one's last event, microseconds since 1970, shape (L,).
         domains: the vocabulary of `top_domain`. events: how many there are, each once.
     """
 
     learners: pa.Array
     scan: kernel.Scan
+    last: NDArray[np.int64]
     domains: tuple[str, ...]
     events: int
 
@@ -254,6 +256,7 @@ def scan_parts(
     names = parts.learners()
     sums = np.zeros(len(names), dtype=kernel.SUMS)
     gains = np.empty((len(names), weeks), dtype=np.int32)
+    last = np.empty(len(names), dtype=np.int64)
     parts.domains  # noqa: B018 -- computed here once, not in each thread
 
     def one(part: int) -> tuple[int, int, Events | None, NDArray[np.int64]]:
@@ -261,7 +264,7 @@ def scan_parts(
         kept = without(events, repeated) if repeated.size else events
         found = kernel.scan(kept, end, weeks, threads=1)
         rows = parts.rows_of(part)
-        sums[rows], gains[rows] = found.sums, found.gains
+        sums[rows], gains[rows], last[rows] = found.sums, found.gains, kept.ts[kept.offsets[1:] - 1]
         return part, len(kept), events if repeated.size else None, repeated
 
     total = 0
@@ -272,8 +275,8 @@ def scan_parts(
                 reject(repeated.size, parts.told(part, events, repeated))
     order = sort_order(names)
     if order is not None:
-        names, sums, gains = names.take(pa.array(order)), sums[order], gains[order]
-    return Population(names, kernel.Scan(sums, gains, end), parts.domains, total)
+        names, sums, gains, last = names.take(pa.array(order)), sums[order], gains[order], last[order]
+    return Population(names, kernel.Scan(sums, gains, end), last, parts.domains, total)
 
 
 def without(events: Events, rows: NDArray[np.int64]) -> Events:
