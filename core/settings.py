@@ -46,6 +46,16 @@ class Settings(BaseSettings):
             raise ValueError(f"open_mode is for loopback addresses only, and host is {self.host}: set tokens instead")
         return self
 
+    @model_validator(mode="after")
+    def _times_fit(self) -> Settings:
+        if self.lease_s <= self.tick_s:
+            raise ValueError(
+                f"lease_s ({self.lease_s:g}) must be longer than tick_s ({self.tick_s:g}), or no lease holds"
+            )
+        if any(age <= 0 or span <= 0 for age, span in self.compact_after_s):
+            raise ValueError("compact_after_s: ages and spans must be above zero")
+        return self
+
     @property
     def url(self) -> str:
         """URL of the database."""

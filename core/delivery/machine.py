@@ -172,6 +172,8 @@ def _resume(status: Status, command: Command, now: float) -> Change | Refusal:
         return Refusal("a phase can be extended, not shortened: give a positive time")
     if not status.extended_s + command.extend_s <= _LONGEST_EXTENSION_S:
         return Refusal(f"a phase can be extended by {duration(_LONGEST_EXTENSION_S)} at most")
+    if command.extend_s and status.next_start is not None:
+        return Refusal("its phase is passed and it waits for the next one's date: resume it without an extension")
     ends = status.phase_ends
     # An extension asked for after the end counts from now: "30 more minutes" means thirty minutes of new data.
     overdue = max(0.0, now - ends) if ends is not None and command.extend_s else 0.0

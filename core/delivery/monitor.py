@@ -51,6 +51,8 @@ LEASE = "monitor"
 MAX_LOOKS = 500  # looks judged in one tick when catching up; beyond, the step between them is widened
 BUSINESS_EVERY = 20  # looks between two readings of the per-learner totals, which change slowly and cost a full scan
 COMPACT_EVERY_S = 600.0  # wall seconds
+COMPACT_BATCHES = 20  # in one tick; what is left waits for the next time
+NOT_JUDGED = "not judged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +144,9 @@ class Monitor:
         verdicts: dict[str, Verdict] = {}
         try:
             live = [s for s in self.deliveries.all() if _concerns(s)]
+            self._excuse_a_stall(late_s, live)
             for status in live:
-                verdict = self._look(status)
+                verdict = self._look_safely(status)
                 if verdict is not None:
                     verdicts[status.id] = verdict
             self._forget(live)
@@ -208,6 +211,34 @@ class Monitor:
             release_lease(self.store, LEASE, self._token)
             self._token = None
 
+    def _excuse_a_stall(self, late_s: float, live: list[Status]) -> None:
+        """Count silence from now where this process itself stood still for as long as a source may be silent.
+
+        What was sent meanwhile is still on its way in. Not again before silence would have rolled back: a machine that
+        keeps standing still can't keep silence from counting.
+        """
+        clock = self.store.clock()
+        now, stood_still_s = clock.now(), late_s * clock.speed
+        plans = [status.plan for status in live]
+        if any(stood_still_s >= p.silent_after_s and now - self._heard_since > p.silent_rollback_s for p in plans):
+            self._heard_since = now
+
+    def _look_safely(self, status: Status) -> Verdict | None:
+        """Look at one deployment; what goes wrong with it is an incident and doesn't keep the others waiting."""
+        try:
+            return self._look(status)
+        except (Fenced, StoreUnavailable):
+            raise
+        except Exception as error:
+            logger.exception("deployment %s could not be looked at", status.id)
+            with self.store.transaction() as tx:
+                self._fence(tx)
+                known = {i.cause for i in records.incidents(tx.connection, status.id, open_only=True)}
+                if NOT_JUDGED not in known:
+                    summary = f"the monitor can't judge this deployment ({type(error).__name__}: {error}); see its log"
+                    records.open_incident(tx, status.id, NOT_JUDGED, summary, MONITOR)
+            return None
+
     def _look(self, status: Status) -> Verdict | None:
         """Judge one deployment at every moment that is due and act; return the last verdict."""
         if status.needs_switch and not self.deliveries.reconcile(status.id, self._fence):
@@ -234,10 +265,11 @@ class Monitor:
         phase = status.plan.phases[status.phase]
         now = self.store.clock().now()
         moments = self._moments(status, phase, now)
-        watch.refresh(self.deliveries, status.id, with_business=any(number is not None for _, number in moments))
+        ends = status.phase_ends
+        closes = any(number is not None for _, number in moments) or (ends is not None and now >= ends)
+        watch.refresh(self.deliveries, status.id, with_business=closes)
         with self.store.read() as connection:
             open_incidents = len(records.incidents(connection, status.id, open_only=True))
-        ends = status.phase_ends
         verdict: Verdict | None = None
         hold: Command | None = None
         for moment, number in moments:
@@ -296,6 +328,9 @@ class Monitor:
                 due = status.phase_started + after
                 if number >= status.checkpoints_done and due <= now:
                     looks[due] = number
+            ends = status.phase_ends
+            if status.checkpoints_done >= len(times) and ends is not None and begin < ends <= now:
+                looks[ends] = status.checkpoints_done  # the end of an extension, after the plan's own checkpoints
         return sorted(looks.items(), key=lambda look: look[0])
 
     def _record_checkpoint(self, status: Status, number: int, verdict: Verdict, late_s: float) -> Status | None:
@@ -393,7 +428,7 @@ class Monitor:
         self._compacted = time.monotonic()
         for flag in {s.plan.flag for s in live}:
             rules = [Rule(age, span) for age, span in self.settings.compact_after_s]
-            compact(self.store, flag, self.store.clock().now(), rules)
+            compact(self.store, flag, self.store.clock().now(), rules, batches=COMPACT_BATCHES)
 
 
 def _concerns(status: Status) -> bool:

@@ -162,7 +162,8 @@ class Deliveries:
             self.switch.set(status.plan.flag, status.share, status.revision)
             seen = self.switch.get(status.plan.flag)
         except SwitchError as error:
-            self._switch_failed(status, str(error))
+            if not self._superseded(status):
+                self._switch_failed(status, str(error))
             return False
         if seen.stale or seen.share != status.share:
             self._switch_failed(status, f"asked for {status.share:g}, read back {seen.share:g} from {seen.source}")
@@ -188,6 +189,21 @@ class Deliveries:
                     records.close_incident(
                         tx, incident, actor, "the switch was read back at the share that was decided"
                     )
+        return True
+
+    def _superseded(self, status: Status) -> bool:
+        """Let go of a switch that was never read back and now follows a later deployment; True where that is so."""
+        with self.store.transaction() as tx:
+            others = [s for s in records.read_all(tx.connection, status.plan.flag) if s.id != status.id]
+            deciding = next((s for s in others if not s.state.ended and s.phase >= 0), None)
+            current = records.read_status(tx.connection, status.id)
+            if deciding is None or not current.state.ended or not current.needs_switch:
+                return False
+            after = replace(current, revision=current.revision + 1, switched_revision=current.switch_revision)
+            records.replace_deployment(tx, current, after)
+            data = {"share": status.share, "attempt": status.attempt, "revision": after.revision, "by": deciding.id}
+            reason = f"deployment {deciding.id} decides the flag now"
+            tx.append("switch superseded", "switch", reason, status.id, data)
         return True
 
     def _switch_failed(self, status: Status, problem: str) -> None:

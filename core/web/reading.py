@@ -159,17 +159,20 @@ def shown(wanted: str | None, last: str | None = None) -> str | None:
     """Return the id of the deployment to show; None where there is none.
 
     The one asked for if it exists. Else the one that was shown last, so that a page doesn't turn to another deployment
-    under somebody's hand, until it has ended and a newer one is under way. Else the one under way, or the newest.
+    under somebody's hand, until it carries no traffic and a newer one waits, or a newer one carries traffic. Else the
+    one that carries traffic, else the one that waits to, else the newest.
     """
     known = names()
     place = {id_: i for i, (id_, _, _) in enumerate(known)}
     if wanted in place:
         return wanted
     newer = known[: place[last]] if last in place else known
-    under_way = next((id_ for id_, _, state in newer if not state.ended), None)
+    started = next(((id_, state) for id_, _, state in newer if state not in {State.DRAFT, State.SCHEDULED}), None)
+    waiting = next((id_ for id_, _, state in newer if state in {State.DRAFT, State.SCHEDULED}), None)
+    serving = started[0] if started is not None and started[1].carries_traffic else None
     if last in place:
-        return under_way if under_way and known[place[last]][2].ended else last
-    return under_way or (known[0][0] if known else None)
+        return serving or (last if known[place[last]][2].carries_traffic else waiting) or last
+    return serving or waiting or (known[0][0] if known else None)
 
 
 @st.cache_data(ttl=TTL_S, max_entries=50, show_spinner=False)

@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from core.delivery import Action, Command, State, checkpoints, drills, incidents, latest_verdict
+from core.delivery import Action, Command, State, checkpoints, drills, incidents, latest_verdict, parse_plan
+from core.delivery import monitor as monitor_module
 from core.delivery.judge import judge
 from core.delivery.monitor import Monitor
 from core.settings import Settings
@@ -235,6 +236,47 @@ def test_silence_while_nobody_listened_is_not_held_against_the_candidate(scene, 
     assert scene.status.state is State.HOLDING
 
 
+def test_the_end_of_an_extension_is_a_checkpoint_of_its_own(scene):
+    scene.go(240, requests=20)
+    assert scene.status.state is State.HOLDING
+    scene.deliveries.command(scene.id, Command(Action.RESUME, "cli:test", "more data", extend_s=240.0))
+    assert scene.go(480, requests=400).share == 0.1
+    with scene.store.read() as connection:
+        judged = [(c.number, c.at - scene.begin, str(c.verdict.state)) for c in checkpoints(connection, scene.id)]
+    assert judged == [(0, 120.0, "collecting"), (1, 240.0, "inconclusive"), (2, 480.0, "pass")]
+
+
+def test_a_deployment_that_cannot_be_judged_is_an_incident_and_keeps_nobody_waiting(scene, monkeypatch):
+    other_text = plan().text.replace("flag: analyzer", "flag: another")
+    other = scene.deliveries.create(parse_plan(other_text, "other.yaml"), "cli:test")
+    scene.deliveries.command(other.id, Command(Action.START, "cli:test", "try it"))
+    real = monitor_module.judge
+
+    def judge(plan, *args, **kwargs):
+        if plan.flag == "another":
+            raise ZeroDivisionError("float division by zero")
+        return real(plan, *args, **kwargs)
+
+    monkeypatch.setattr(monitor_module, "judge", judge)
+    assert scene.go(240).share == 0.1
+    with scene.store.read() as connection:
+        (incident,) = incidents(connection, other.id, open_only=True)
+    assert "ZeroDivisionError" in incident.summary
+
+
+def test_a_stall_of_our_own_is_no_silence_of_the_source_but_only_once(scene):
+    scene.store.set_clock(Clock(time.time(), scene.begin, 40.0))
+    scene.monitor._heard_since = scene.begin - 1000
+    live = [scene.status]
+    scene.monitor._excuse_a_stall(2.0, live)
+    assert scene.monitor._heard_since == scene.begin - 1000
+    scene.monitor._excuse_a_stall(3.0, live)
+    excused = scene.monitor._heard_since
+    assert excused >= scene.begin
+    scene.monitor._excuse_a_stall(3.0, live)
+    assert scene.monitor._heard_since == excused
+
+
 def test_only_the_leader_acts_and_a_fenced_one_stops(scene, tmp_path):
     other = Monitor(scene.deliveries, Settings(home=tmp_path, lease_s=60.0), holder="other")
     assert not other.tick().led
@@ -286,8 +328,6 @@ def test_a_scheduled_deployment_starts_at_its_time(tmp_path):
     store = deliveries.store
     store.set_clock(Clock(time.time(), 1_000_000.0, STOPPED))
     text = plan().text.replace("    lasts: 4 min\n", "    starts: 1970-01-12 14:00 UTC\n    lasts: 4 min\n", 1)
-    from core.delivery import parse_plan
-
     status = deliveries.create(parse_plan(text, "p"), "cli:test")
     outcome = deliveries.command(status.id, Command(Action.START, "cli:test", "as planned"))
     assert outcome.status.state is State.SCHEDULED

@@ -178,6 +178,19 @@ def test_a_switch_that_refuses_is_an_incident_and_is_tried_again(service, starte
         assert incidents(connection, open_only=True) == []
 
 
+def test_a_switch_never_read_back_lets_go_when_a_later_deployment_decides(service, started):
+    service.switch = StubbornSwitch(service.switch)
+    service.command(started.id, person(Action.ROLL_BACK))
+    service.switch.refuses = False
+    later = service.create(plan(), "cli:test")
+    service.command(later.id, person(Action.START))
+    assert service.status(started.id).needs_switch
+    service.reconcile(started.id)
+    assert not service.status(started.id).needs_switch
+    assert "switch superseded" in kinds(service)
+    assert service.switch.get("analyzer").share == 0.01
+
+
 def test_what_is_stored_is_what_was(service, started, tmp_path):
     other = open_store(tmp_path)
     again = open_deliveries(tmp_path)

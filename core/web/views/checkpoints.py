@@ -78,7 +78,9 @@ def phase_cards(
             percent(phase.share),
             tuple(
                 _card(status, attempt, index, phase, number, judged.get((index, number)), now, speed)
-                for number in range(len(phase.checkpoints))
+                for number in range(
+                    max(len(phase.checkpoints), 1 + max((n for p, n in judged if p == index), default=0))
+                )
             ),
         )
         for index, phase in enumerate(status.plan.phases)
@@ -95,7 +97,8 @@ def _card(
     now: float,
     speed: float,
 ) -> ReportCard:
-    title = f"After {duration(phase.checkpoints[number])}"
+    planned = number < len(phase.checkpoints)
+    title = f"After {duration(phase.checkpoints[number])}" if planned else "At the end of the extension"
     if record is None:
         mark, when = _to_come(status, attempt, index, phase, number, now, speed)
         return ReportCard(title, mark, when, "", (), (), True)

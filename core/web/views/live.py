@@ -156,7 +156,9 @@ def _step(
     length = "watched for good" if phase.permanent else f"lasts {duration(lasts)}"
     share = percent(phase.share)
     if index < status.phase or (status.state is State.COMPLETED and index <= status.phase):
-        last = judged.get((index, len(phase.checkpoints) - 1))
+        # The last one judged: the plan's last, or the end of an extension after it.
+        at_end = {n: record for (i, n), record in judged.items() if i == index and n >= len(phase.checkpoints) - 1}
+        last = at_end[max(at_end)] if at_end else None
         met = last is not None and last.verdict.state is FigureState.PASS
         # A person may have gone on without it.
         mark = Mark(Tone.GOOD, "check_circle", "passed") if met else Mark(Tone.CALM, "check", "over")
