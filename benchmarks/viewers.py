@@ -43,6 +43,7 @@ class Seen:
     Attributes:
         openings: from asking for the page to its end, one a viewer. refreshes: from a fragment's timer to the end of
             the run that drew it. unanswered: timers not answered at the end that were older than a second.
+        skipped: refreshes that were only answered together with a later one.
         asked: timers. messages, bytes: received. cpu: of the viewers' process, part of one core.
     """
 
@@ -51,6 +52,7 @@ class Seen:
     openings: list[float]
     refreshes: list[float]
     asked: int
+    skipped: int
     unanswered: int
     messages: int
     bytes: int
@@ -72,7 +74,7 @@ class Viewer:
     def __init__(self, port: int) -> None:
         self.opened_s = 0.0
         self.refreshes: list[float] = []
-        self.asked = self.messages = self.bytes = 0
+        self.asked = self.skipped = self.messages = self.bytes = 0
         self.problem = ""
         self.pending: dict[str, list[float]] = defaultdict(list)
         self._port = port
@@ -113,7 +115,7 @@ class Viewer:
 
     def begin(self) -> None:
         """Forget what was seen so far."""
-        self.refreshes, self.asked, self.messages, self.bytes = [], 0, 0, 0
+        self.refreshes, self.asked, self.skipped, self.messages, self.bytes = [], 0, 0, 0, 0
 
     async def close(self) -> None:
         """Close the tab."""
@@ -223,8 +225,10 @@ class Viewer:
     def _answered(self, run: _Run) -> None:
         for fragment in run.fragments:
             # A timer that fired after this run began is answered by the next.
-            self.refreshes += [run.ended - due for due in self.pending[fragment] if due <= run.began]
+            answered = [due for due in self.pending[fragment] if due <= run.began]
             self.pending[fragment] = [due for due in self.pending[fragment] if due > run.began]
+            self.refreshes += [run.ended - due for due in answered]
+            self.skipped += max(0, len(answered) - 1)
             self._kept[fragment].append(set())
 
 
@@ -253,6 +257,7 @@ async def watch(port: int, count: int, seconds: float) -> Seen:
             openings=[viewer.opened_s for viewer in viewers],
             refreshes=[s for viewer in viewers for s in viewer.refreshes],
             asked=sum(viewer.asked for viewer in viewers),
+            skipped=sum(viewer.skipped for viewer in viewers),
             unanswered=sum(due < now - 1.0 for viewer in viewers for dues in viewer.pending.values() for due in dues),
             messages=sum(viewer.messages for viewer in viewers),
             bytes=sum(viewer.bytes for viewer in viewers),

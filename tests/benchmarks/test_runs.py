@@ -1,0 +1,40 @@
+"""Each benchmark runs, on little; what it measures here is not looked at."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import flags, live, rollback, tick
+from benchmarks.figures import Row
+
+
+def _names(rows: list[Row]) -> set[str]:
+    return {name for row in rows for name in row.figures}
+
+
+def test_tick(tmp_path: Path) -> None:
+    steady, first = tick.run(tmp_path, spans=12, repeats=2)
+    assert steady.figures["count"] == first.figures["count"] == 2
+    assert steady.met is not None
+
+
+@pytest.mark.slow
+def test_rollback(tmp_path: Path) -> None:
+    rows = rollback.run(tmp_path, clicks=2, commands=1)
+    assert [row.figures["count"] for row in rows] == [2, 1]
+    assert {"confirmed_p50_ms", "from_start_p50_ms"} <= _names(rows)
+
+
+@pytest.mark.slow
+def test_flags_with_dashboards_open(tmp_path: Path) -> None:
+    rows = flags.run(tmp_path, seconds=1.0, most_seconds=0.5)
+    assert len(rows) == 6
+    assert all(row.figures["rate_per_s"] > 0 for row in rows)
+
+
+@pytest.mark.slow
+def test_viewers_see_the_live_page_refresh(tmp_path: Path) -> None:
+    *pages, monitor = live.run(tmp_path, viewers=(1, 2), seconds=5.0)
+    assert [page.figures["viewers"] for page in pages] == [1, 2]
+    assert all(page.figures["count"] >= 2 for page in pages)
+    assert monitor.figures["ticks"] >= 1
