@@ -16,8 +16,8 @@ from core.learners.importing.canonical import FIELDS, TEXTS, one_array
 from core.learners.importing.chunk import Chunk, columns_original
 
 MAGIC = b"PAR1"
-ROWS = 1 << 19
-"""Rows of a chunk."""
+ROWS = 1 << 17
+"""Rows of a chunk: few enough that its columns stay near the processor, and need no fresh memory each time."""
 
 
 @contextmanager
