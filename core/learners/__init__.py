@@ -14,11 +14,12 @@ from core.learners.importing import (
     open_events,
     read_events,
 )
-from core.learners.kernel import Scan, finish, scan, scan_one
+from core.learners.kernel import Scan, constants_of, finish, scan, scan_one
 from core.learners.model import CohortModel, cohorts_of, find_cohorts
 from core.learners.partition import Parts, scan_parts
 from core.learners.reference import Observation, observe, traits_of
 from core.learners.traits import TRAITS, WEEKS, Traits, traits_at
+from core.learners.warm import warm
 
 __all__ = [
     "DAY_US",
@@ -42,6 +43,7 @@ __all__ = [
     "cohorts_of",
     "collect",
     "collect_batches",
+    "constants_of",
     "find_cohorts",
     "finish",
     "from_codes",
@@ -58,5 +60,6 @@ __all__ = [
     "scan_parts",
     "traits_at",
     "traits_of",
+    "warm",
     "weeks_for_half",
 ]

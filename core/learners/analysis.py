@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from core.learners import traits as t
@@ -98,7 +98,7 @@ def analyze(
     tell = progress or _silent
     with Parts(parts, keep_bytes, folder) as dealt:
         with _timed(seconds, "read"):
-            _read(stream, dealt, tell)
+            dealt.add_all(_told(stream, tell))
         tell("traits", 0)
         with _timed(seconds, "traits"):
             found = scan_parts(dealt, as_of, weeks, stream.reject_repeated)
@@ -125,17 +125,10 @@ def _silent(stage: str, rows: int) -> None:
     pass
 
 
-def _read(stream: EventStream, parts: Parts, progress: Progress) -> None:
-    """Deal out a stream's batches, each while the next one is read."""
-    with ThreadPoolExecutor(1) as pool:
-        dealing: Future[None] | None = None
-        for batch in stream:
-            if dealing is not None:
-                dealing.result()
-            dealing = pool.submit(parts.add, batch)
-            progress("read", stream.rows)
-        if dealing is not None:
-            dealing.result()
+def _told(stream: EventStream, tell: Progress) -> Iterator[pa.RecordBatch]:
+    for batch in stream:
+        yield batch
+        tell("read", stream.rows)
 
 
 def _window_note(found: Population, active: int, weeks: int) -> Iterator[str]:

@@ -30,8 +30,8 @@ class Names:
     """
 
     def __init__(self, parts: int = 1) -> None:
-        if parts < 1 or parts & (parts - 1):
-            raise ValueError(f"parts={parts}: expected a power of two")
+        if not 1 <= parts <= 1 << 16 or parts & (parts - 1):
+            raise ValueError(f"parts={parts}: expected a power of two, 65,536 at most")
         self.parts = parts
         self.counts = np.zeros(parts, dtype=np.int32)
         self._size = 0
@@ -90,15 +90,24 @@ class Names:
         if self.parts == 1:
             return whole
         parts = self._numbers[: self._size] & (self.parts - 1)
-        return whole.take(pa.array(np.argsort(parts, kind="stable")))
+        # Numbers of 16 bits are sorted by counting.
+        return whole.take(pa.array(np.argsort(parts.astype(np.uint16), kind="stable")))
 
 
 def sort_order(names: pa.Array) -> Long | None:
-    """Return the order that sorts names by code points; None where they are in order already."""
+    """Return the order that sorts different names (large_string) by code points; None where they are in order."""
+    if not len(names):
+        return None
     _, offsets, data = names.buffers()
     ends = np.frombuffer(offsets, np.int64)[names.offset : names.offset + len(names) + 1]
-    if not len(names) or _sorted(np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8), ends):
+    text = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+    if _sorted(text, ends):
         return None
+    # Most ids differ in the eight bytes after what all of them begin with, and numbers are sorted quickly.
+    keys = _heads(text, ends)
+    order = np.argsort(keys)
+    if (np.diff(keys[order]) != 0).all():
+        return order
     return np.asarray(pc.sort_indices(names).to_numpy(), dtype=np.int64)
 
 
@@ -206,6 +215,28 @@ def _sorted(data: Bytes, ends: Long) -> bool:
         if order > 0:
             return False
     return True
+
+
+@compiled
+def _heads(data: Bytes, ends: Long) -> Prints:
+    """Return the eight bytes after the common beginning of names, as numbers: different ones have the names' order."""
+    common = ends[1] - ends[0]
+    for name in range(1, ends.size - 1):
+        common = min(common, ends[name + 1] - ends[name])
+        for i in range(common):
+            if data[ends[name] + i] != data[ends[0] + i]:
+                common = i
+                break
+    keys = np.zeros(ends.size - 1, dtype=np.uint64)
+    for name in range(keys.size):
+        key = np.uint64(0)
+        begin, end = ends[name] + common, ends[name + 1]
+        for i in range(8):
+            # A name that ends comes first; where one of two goes on with a zero byte, their keys are equal.
+            byte = np.uint64(data[begin + i]) if begin + i < end else np.uint64(0)
+            key = key << np.uint64(8) | byte
+        keys[name] = key
+    return keys
 
 
 def part_of(names: pa.Array, parts: int) -> Long:

@@ -8,8 +8,9 @@ one `Scan` of all learners: the same, to the last bit, as that of all events sor
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +31,7 @@ from core.learners.importing.collect import repeated_rows, told_event
 from core.learners.names import Names, ranked, sort_order
 from core.learners.ordering import order_of
 
-PARTS = 64
+PARTS = 128
 KEEP_BYTES = 1 << 30
 """Bytes of rows in memory; beyond it all of them go to files."""
 
@@ -79,6 +80,12 @@ class Parts:
         self.parts = parts
         self._keep_bytes, self._folder = keep_bytes, folder
         self._learners, self._domains, self._skills, self._types = Names(parts), Names(), Names(), Names()
+        self._columns = {
+            "learner_id": _Column(self._learners),
+            "domain": _Column(self._domains),
+            "skill": _Column(self._skills),
+            "type": _Column(self._types),
+        }
         self._rows: _Dealt[np.void] = _Dealt(parts, ROW)
         self._ids: _Dealt[np.uint64] | None = None
         self._last = np.iinfo(np.int64).min
@@ -110,35 +117,41 @@ class Parts:
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Deal out the rows of a batch. Raises EventsError where there is no room for the files."""
-        if not batch.num_rows:
-            return
+        if batch.num_rows:
+            self._hold(_dealt(self._numbered(batch), self.parts))
+
+    def add_all(self, batches: Iterable[pa.RecordBatch]) -> None:
+        """Deal out all batches, several at a time, while the next ones are read."""
+        waiting: deque[Future[Future[_Dealing]]] = deque()
+        with ThreadPoolExecutor(1) as numbering, ThreadPoolExecutor(cores()) as dealing:
+
+            def number(batch: pa.RecordBatch) -> Future[_Dealing]:
+                return dealing.submit(_dealt, self._numbered(batch), self.parts)
+
+            for batch in batches:
+                if batch.num_rows:
+                    waiting.append(numbering.submit(number, batch))
+                while len(waiting) > 2 * cores():
+                    self._hold(waiting.popleft().result().result())
+            while waiting:
+                self._hold(waiting.popleft().result().result())
+
+    def _numbered(self, batch: pa.RecordBatch) -> _Numbered:
+        """Return a batch with numbers for names. One batch after the other: names are numbered as they come up."""
         ts = batch.column("ts").cast(pa.int64()).to_numpy()
         self._last = max(self._last, int(ts.max()))
-        who = _numbers(self._learners, batch.column("learner_id"))
-        place, starts = _places(*who, self.parts)
-        rows = np.empty(batch.num_rows, dtype=ROW)
-        _deal(
-            place,
-            who,
-            ts,
-            _numbers(self._domains, batch.column("domain")),
-            _numbers(self._skills, batch.column("skill")),
-            _numbers(self._types, batch.column("type")),
-            pc.fill_null(batch.column("score"), np.nan).to_numpy(),
-            pc.fill_null(batch.column("acted").cast(pa.int8()), -1).to_numpy(),
-            rows,
-        )
-        has_ids = EVENT_ID in batch.schema.names
-        if has_ids and self._ids is None and not self._rows.rows:
+        names = {name: column.numbers(batch.column(name)) for name, column in self._columns.items()}
+        return _Numbered(batch, ts, **names)
+
+    def _hold(self, dealt: _Dealing) -> None:
+        if self._ids is None and dealt.ids is not None and not self._rows.rows:
             self._ids = _Dealt(self.parts, np.dtype(np.uint64))
-        elif not has_ids and self._ids is not None:
+        elif self._ids is not None and dealt.ids is None:
             self._ids.close()  # without ids for all of them, events are compared by what they say
             self._ids = None
-        self._rows.add(rows, starts)
-        if self._ids is not None:
-            ids = np.empty(batch.num_rows, dtype=np.uint64)
-            ids[place] = batch.column(EVENT_ID).to_numpy()
-            self._ids.add(ids, starts)
+        self._rows.add(dealt.rows, dealt.starts)
+        if self._ids is not None and dealt.ids is not None:
+            self._ids.add(dealt.ids, dealt.starts)
         if self._rows.held_bytes > self._keep_bytes:
             self._spill()
 
@@ -191,7 +204,7 @@ class Parts:
         ids = self._ids.take(part) if self._ids is not None else None
         count = int(self._learners.counts[part])
         who, ts = np.empty(rows.size, dtype=np.int32), np.empty(rows.size, dtype=np.int64)
-        _keys(rows, self.parts, who, ts)
+        _keys(rows, self.parts.bit_length() - 1, who, ts)
         order, offsets = order_of(who, ts, count)
         (domain_rank, domains), (skill_rank, skills), (type_rank, types) = self._vocabularies
         if order is None:
@@ -347,36 +360,105 @@ class _Dealt(Generic[_Any]):
             file.close()
 
 
-def _numbers(names: Names, column: pa.DictionaryArray) -> tuple[Numbers, Numbers]:
-    """Return a column's codes, and the number of the name that each stands for; only names that are used get one."""
-    codes = column.indices.to_numpy()
-    used = _used(codes, len(column.dictionary))
-    numbers = np.full(used.size, -1, dtype=np.int32)
-    numbers[used] = names.add(column.dictionary if used.all() else column.dictionary.filter(pa.array(used)))
-    return codes, numbers
+@dataclass(frozen=True, slots=True)
+class _Numbered:
+    """A batch and its names as numbers, one a row."""
+
+    batch: pa.RecordBatch
+    ts: NDArray[np.int64]
+    learner_id: Numbers
+    domain: Numbers
+    skill: Numbers
+    type: Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class _Dealing:
+    """Rows dealt out: those of part i are starts[i] to starts[i + 1]; and their ids, where the source has any."""
+
+    rows: Rows
+    starts: NDArray[np.int64]
+    ids: NDArray[np.uint64] | None
+
+
+def _dealt(numbered: _Numbered, parts: int) -> _Dealing:
+    batch = numbered.batch
+    place, starts = _places(numbered.learner_id, parts)
+    rows = np.empty(batch.num_rows, dtype=ROW)
+    _deal(
+        place,
+        numbered.learner_id,
+        numbered.ts,
+        numbered.domain,
+        numbered.skill,
+        numbered.type,
+        pc.fill_null(batch.column("score"), np.nan).to_numpy(),
+        pc.fill_null(batch.column("acted").cast(pa.int8()), -1).to_numpy(),
+        rows,
+    )
+    ids = None
+    if EVENT_ID in batch.schema.names:
+        ids = np.empty(batch.num_rows, dtype=np.uint64)
+        ids[place] = batch.column(EVENT_ID).to_numpy()
+    return _Dealing(rows, starts, ids)
+
+
+class _Column:
+    """A column of text that comes batch by batch, often with the same dictionary again."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._dictionary: pa.Array = pa.array([], pa.string())
+        self._numbers: Numbers = np.empty(0, dtype=np.int32)
+
+    def numbers(self, column: pa.DictionaryArray) -> Numbers:
+        """Return the number of each row's name; only names that are used get one."""
+        codes = column.indices.to_numpy()
+        if not _same(column.dictionary, self._dictionary):
+            self._dictionary = column.dictionary
+            self._numbers = np.full(len(column.dictionary), -1, dtype=np.int32)
+        out = np.empty(codes.size, dtype=np.int32)
+        if not _look_up(codes, self._numbers, out):
+            new = np.zeros(self._numbers.size, dtype=bool)
+            new[codes] = True
+            new &= self._numbers < 0
+            words = self._dictionary if new.all() else self._dictionary.filter(pa.array(new))
+            self._numbers[new] = self._names.add(words)
+            _look_up(codes, self._numbers, out)
+        return out
+
+
+def _same(one: pa.Array, other: pa.Array) -> bool:
+    """Say whether two arrays of text are the same memory."""
+    if len(one) != len(other) or one.offset != other.offset:
+        return False
+    return [b and b.address for b in one.buffers()] == [b and b.address for b in other.buffers()]
 
 
 @compiled
-def _used(codes: Numbers, size: int) -> NDArray[np.bool_]:
-    used = np.zeros(size, dtype=np.bool_)
+def _look_up(codes: Numbers, numbers: Numbers, out: Numbers) -> bool:
+    """Say whether all names have a number."""
+    all_ = 0
     for row in range(codes.size):
-        used[codes[row]] = True
-    return used
+        number = numbers[codes[row]]
+        out[row] = number
+        all_ |= number
+    return all_ >= 0
 
 
 @compiled
-def _places(codes: Numbers, numbers: Numbers, parts: int) -> tuple[Numbers, NDArray[np.int64]]:
+def _places(who: Numbers, parts: int) -> tuple[Numbers, NDArray[np.int64]]:
     """Return where each row goes so that the parts lie one after the other, and where each begins."""
     starts = np.zeros(parts + 1, dtype=np.int64)
     mask = parts - 1
-    for row in range(codes.size):
-        starts[(numbers[codes[row]] & mask) + 1] += 1
+    for row in range(who.size):
+        starts[(who[row] & mask) + 1] += 1
     for part in range(parts):
         starts[part + 1] += starts[part]
     following = starts.copy()
-    place = np.empty(codes.size, dtype=np.int32)
-    for row in range(codes.size):
-        part = numbers[codes[row]] & mask
+    place = np.empty(who.size, dtype=np.int32)
+    for row in range(who.size):
+        part = who[row] & mask
         place[row] = following[part]
         following[part] += 1
     return place, starts
@@ -385,11 +467,11 @@ def _places(codes: Numbers, numbers: Numbers, parts: int) -> tuple[Numbers, NDAr
 @compiled
 def _deal(
     place: Numbers,
-    who: tuple[Numbers, Numbers],
+    who: Numbers,
     ts: NDArray[np.int64],
-    domain: tuple[Numbers, Numbers],
-    skill: tuple[Numbers, Numbers],
-    type_: tuple[Numbers, Numbers],
+    domain: Numbers,
+    skill: Numbers,
+    type_: Numbers,
     score: NDArray[np.float64],
     acted: NDArray[np.int8],
     rows: Rows,
@@ -398,16 +480,16 @@ def _deal(
         row = rows[place[i]]
         row["ts"] = ts[i]
         row["score"] = score[i]
-        row["who"] = who[1][who[0][i]]
-        row["domain"] = domain[1][domain[0][i]]
-        row["skill"] = skill[1][skill[0][i]]
-        row["kind"] = 4 * type_[1][type_[0][i]] + acted[i] + 1
+        row["who"] = who[i]
+        row["domain"] = domain[i]
+        row["skill"] = skill[i]
+        row["kind"] = 4 * type_[i] + acted[i] + 1
 
 
 @compiled
-def _keys(rows: Rows, parts: int, who: Numbers, ts: NDArray[np.int64]) -> None:
+def _keys(rows: Rows, bits: int, who: Numbers, ts: NDArray[np.int64]) -> None:
     for i in range(rows.size):
-        who[i] = rows[i]["who"] // parts
+        who[i] = rows[i]["who"] >> bits
         ts[i] = rows[i]["ts"]
 
 

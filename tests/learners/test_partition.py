@@ -18,8 +18,7 @@ OULAD = Path(__file__).parents[3] / "shared" / "data" / "oulad"
 def population(source: Path, **options: int) -> tuple[Population, dict[str, int]]:
     stream = open_events(source)
     with Parts(**options) as parts:
-        for batch in stream:
-            parts.add(batch)
+        parts.add_all(stream)
         found = scan_parts(parts, reject=stream.reject_repeated)
         assert parts.spilled == ("keep_bytes" in options)
     return found, stream.rejected.reasons
@@ -132,3 +131,13 @@ def test_ranks_and_order_are_those_of_code_points() -> None:
     assert sort_order(pa.array(list(words), pa.large_string())) is None
     assert sort_order(pa.array(["ab", "a"], pa.large_string())) is not None
     assert ranked(Names())[1] == ()
+
+
+@pytest.mark.parametrize("head", ["", "learner-"])
+@pytest.mark.parametrize("digits", [4, 12])
+def test_order_of_many_names(head: str, digits: int) -> None:
+    rng = np.random.default_rng(3)
+    words = list({f"{head}{number:0{digits}}"[: rng.integers(3, 30)] for number in rng.integers(0, 10**digits, 3000)})
+    order = sort_order(pa.array(words, pa.large_string()))
+    assert order is not None
+    assert [words[i] for i in order] == sorted(words)
