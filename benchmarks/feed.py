@@ -15,6 +15,7 @@ import numpy as np
 from benchmarks.history import LEARNERS, SEGMENTS
 from benchmarks.servers import Server
 from benchmarks.wire import Connection, question
+from core.delivery import incidents
 from core.store import Clock
 
 EVERY_S = 0.75
@@ -50,6 +51,19 @@ async def feeding(server: Server) -> AsyncIterator[Feed]:
         task.result()  # raises what went wrong
     if feed.rejected:
         raise RuntimeError(f"{feed.rejected} of the pushed records were rejected")
+    _nothing_wrong(server)
+
+
+def _nothing_wrong(server: Server) -> None:
+    """Raise RuntimeError if the monitor found something: then what was measured isn't what was meant."""
+    store = server.home.open()
+    try:
+        with store.read() as connection:
+            found = incidents(connection, server.home.deployment, open_only=True)
+    finally:
+        store.close()
+    if found:
+        raise RuntimeError(f"an incident during the measurement: {'; '.join(incident.summary for incident in found)}")
 
 
 def _wind(server: Server) -> None:
