@@ -26,13 +26,12 @@ from core.learners.importing import Mapping, MappingError, collect, open_events,
 from core.learners.importing.canonical import EXTRA_NUMBERS
 from core.learners.model import find_cohorts
 from core.learners.money import money_of
-from core.learners.runs import CohortRun, Found, assignments, files_of, new_id, quality_of, remember
+from core.learners.output import write_cohorts
+from core.learners.runs import CohortRun, Found, files_of, new_id, remember, write_events, write_money
 from core.learners.traits import WEEKS
 from core.store import Store, StoreUnavailable
 
 STAGES = ("reading", "finding cohorts", "writing")
-KEPT_EVENTS = 100_000_000
-"""Events that are kept for looking at one learner, at most: a few bytes each on the disk."""
 _TOLD_S = 0.25
 
 
@@ -48,6 +47,7 @@ class Request:
         weeks: length of the window. k: number of cohorts; None: chosen from the data. seed: same seed, same answer.
         keep_events: so that pages can show one learner's.
         made_up: learners to make up, where the program can; then there is no source.
+        run: the run's id; "": a new one.
     """
 
     home: str
@@ -62,6 +62,7 @@ class Request:
     seed: int = 0
     keep_events: bool = True
     made_up: int = 0
+    run: str = ""
 
     def options(self) -> dict[str, Any]:
         """Return what is remembered of it with the run."""
@@ -122,7 +123,6 @@ def read(request: Request, told: Told, rejected: Path) -> Read:
     """
     mapping: Mapping | None = parse_mapping(request.mapping, "mapping.yaml") if request.mapping.strip() else None
     stream = open_events(request.source, request.format, mapping, request.query)
-    rejected.parent.mkdir(parents=True, exist_ok=True)
     stream.write_rejected(rejected)
     told.rows = lambda: stream.rows
     events = collect(stream)
@@ -143,31 +143,32 @@ def work(store: Store, request: Request, told: Told, reader: Reader = read) -> C
 
     Raises EventsError, MappingError or StoreUnavailable; their messages are for the person who asked.
     """
-    id_ = new_id()
-    rejected = files_of(store.home, id_).rejected
+    id_ = request.run or new_id()
+    files = files_of(store.home, id_)
+    files.assignments.parent.mkdir(parents=True, exist_ok=True)
     with told.during("reading"):
-        got = reader(request, told, rejected)
+        got = reader(request, told, files.rejected)
     events = got.events
     told.rows = lambda: len(events)
     with told.during("finding cohorts"):
         model, table = find_cohorts(events, weeks=request.weeks, k=request.k, seed=request.seed)
-        quality = quality_of(model, table)
     with told.during("writing"):
-        rows = assignments(events.learners, table, events.domains, model, got.money)
+        write_cohorts(files.assignments, pa.array(events.learners.tolist()), table, events.domains, model)
+        if got.money is not None:
+            write_money(files.money, got.money)
+        if request.keep_events:
+            write_events(files.events, events)
     found = Found(
         source=got.source,
         learners=int(events.learners.size),
         events=len(events),
         model=model,
         simulated=got.simulated,
-        quality=quality,
         options=request.options(),
         rejected=got.rejected,
         seconds=told.seconds(),
     )
-    keep = request.keep_events and len(events) <= KEPT_EVENTS
-    told.say({"stage": "writing", "rows": len(events)})
-    return remember(store, found, rows, events if keep else None, id_)
+    return remember(store, found, id_)
 
 
 def run(reader: Reader = read) -> int:

@@ -18,16 +18,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, delete, insert, select
 
-from core.learners.clustering import nearest
-from core.learners.cohorts import FEATURES, features_of
+from core.learners.cohorts import FEATURES
 from core.learners.events import Events, EventsError
 from core.learners.model import CohortModel
-from core.learners.traits import AFFINITIES, NOT_KNOWN, TRAJECTORIES, TRENDS
 from core.store import Store, schema
 
 FOLDER = "cohorts"
@@ -43,8 +40,8 @@ class Found:
     Attributes:
         source: what was read, in words, without passwords. simulated: what is made up about it; "" for real learners.
         learners, events: how many there are.
-        model: constants, scaler, centroids, cohorts and the evidence for their number.
-        quality: figures of the clustering by name. options: what was asked for.
+        model: constants, scaler, centroids, cohorts, the evidence for their number, quality.
+        options: what was asked for.
         rejected: rows that couldn't be used, as `Rejected.to_json` says them. seconds: by stage, "total" of all.
     """
 
@@ -53,7 +50,6 @@ class Found:
     events: int
     model: CohortModel
     simulated: str = ""
-    quality: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     rejected: Mapping[str, Any] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -75,10 +71,11 @@ class CohortRun:
 
 @dataclass(frozen=True, slots=True)
 class RunFiles:
-    """Where a run's files are; the events and the rejected rows only where they were kept."""
+    """Where a run's files are; all but the assignments only where there was something to keep."""
 
     assignments: Path
     events: Path
+    money: Path
     rejected: Path
 
 
@@ -91,97 +88,43 @@ def new_id(wall: float | None = None) -> str:
 def files_of(home: Path, run: str) -> RunFiles:
     """Return where a run's files are, or would be."""
     folder = home / FOLDER
-    return RunFiles(folder / f"{run}.parquet", folder / f"{run}.events.parquet", folder / f"{run}.rejected.csv")
+    return RunFiles(
+        folder / f"{run}.parquet",
+        folder / f"{run}.events.parquet",
+        folder / f"{run}.money.parquet",
+        folder / f"{run}.rejected.csv",
+    )
 
 
-def assignments(
-    learners: NDArray[np.str_],
-    table: NDArray[np.void],
-    domains: tuple[str, ...],
-    model: CohortModel,
-    money: pa.Table | None = None,
-) -> pa.Table:
-    """Return one row a learner: id, traits, cohort and archetype; nulls where a trait has none.
-
-    Args:
-        learners: ids, shape (L,). table: their traits, dtype `traits.TRAITS`, shape (L,).
-        domains: the vocabulary of `top_domain`.
-        money: columns learner_id, revenue and cost, for the learners that have any.
-    """
-    label = model.assign(table)
-    columns: dict[str, pa.Array] = {"learner_id": pa.array(learners.tolist(), pa.string())}
-    for name in table.dtype.names or ():
-        values = table[name]
-        if name in _WORDS:
-            columns[name] = _words(values, _WORDS[name])
-        elif name == "top_domain":
-            columns[name] = _words(values, domains)
-        elif values.dtype.kind == "f":
-            columns[name] = pa.array(np.ascontiguousarray(values), mask=np.isnan(values))
-        else:
-            columns[name] = pa.array(np.ascontiguousarray(values))
-    columns["cohort"] = pa.array(label.astype(np.int32), mask=label == NOT_KNOWN)
-    columns["archetype"] = _words(label, tuple(cohort.archetype for cohort in model.cohorts))
-    if money is not None:
-        place = pc.index_in(columns["learner_id"], value_set=money["learner_id"].combine_chunks())
-        for name in ("revenue", "cost"):
-            columns[name] = pc.take(money[name].combine_chunks(), place)
-    return pa.table(columns)
+def write_events(path: Path, events: Events) -> None:
+    """Keep events, for looking at one learner; the file is there whole or not at all. Raises EventsError."""
+    new = path.with_name(f".{path.name}.new")
+    try:
+        pq.write_table(events.table(), new, compression="zstd", row_group_size=_ROW_GROUP)
+        os.replace(new, path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise EventsError(f"{path}: can't be written: {error.strerror or error}") from None
 
 
-_WORDS = {"trend": TRENDS, "affinity": AFFINITIES, "trajectory": TRAJECTORIES}
+def write_money(path: Path, money: pa.Table) -> None:
+    """Keep revenue and cost by learner. Raises EventsError."""
+    try:
+        pq.write_table(money, path, compression="zstd")
+    except OSError as error:
+        raise EventsError(f"{path}: can't be written: {error.strerror or error}") from None
 
 
-def _words(codes: NDArray[Any], words: tuple[str, ...]) -> pa.Array:
-    indices = pa.array(codes.astype(np.int32), mask=codes == NOT_KNOWN)
-    return pa.DictionaryArray.from_arrays(indices, pa.array(list(words), pa.string()))
-
-
-def quality_of(model: CohortModel, table: NDArray[np.void]) -> dict[str, float]:
-    """Return figures of a clustering: `silhouette` of its k where that was tried; `explained`, see there.
-
-    `explained` is the part of the learners' squared distances from the mean learner, in scaled traits, that lies
-    between cohorts rather than within them, 0 to 1.
-    """
-    points = model.scaler(features_of(table)[table["events"] > 0])
-    total = float(((points - points.mean(axis=0)) ** 2).sum())
-    within = float(nearest(points, model.centroids)[1].sum())
-    figures = {"explained": 1 - within / total if total > 0 else 0.0}
-    if (score := model.silhouettes.get(len(model.cohorts))) is not None:
-        figures["silhouette"] = score
-    return figures
-
-
-def remember(store: Store, found: Found, table: pa.Table, events: Events | None = None, id_: str = "") -> CohortRun:
-    """Keep a run.
-
-    Args:
-        found: what was found. table: as `assignments` gives it.
-        events: kept, too, for looking at one learner; None: not kept.
-        id_: given where rejected rows have been written under it already.
+def remember(store: Store, found: Found, id_: str) -> CohortRun:
+    """Keep a run whose files are written: the assignments by `write_cohorts`, the others where there is anything.
 
     Raises:
-        EventsError: the files can't be written. StoreUnavailable: the database can't.
+        StoreUnavailable: the database can't be written.
     """
-    id_ = id_ or new_id()
-    files = files_of(store.home, id_)
-    try:
-        files.assignments.parent.mkdir(parents=True, exist_ok=True)
-        _write(table, files.assignments)
-        if events is not None:
-            _write(events.table(), files.events)
-    except OSError as error:
-        raise EventsError(f"{files.assignments.parent}: the run can't be kept there: {error.strerror}") from None
     run = CohortRun(id_, store.clock().now(), found)
     with store.transaction() as tx:
         tx.connection.execute(insert(schema.cohort_run), _row(run))
     return run
-
-
-def _write(table: pa.Table, path: Path) -> None:
-    new = path.with_name(f".{path.name}.new")
-    pq.write_table(table, new, compression="zstd", row_group_size=_ROW_GROUP)
-    os.replace(new, path)
 
 
 def _row(run: CohortRun) -> dict[str, Any]:
@@ -195,7 +138,6 @@ def _row(run: CohortRun) -> dict[str, Any]:
         "events": found.events,
         "options": dict(found.options),
         "model": found.model.to_json(),
-        "quality": dict(found.quality),
         "rejected": json.loads(json.dumps(found.rejected)),
         "seconds": dict(found.seconds),
     }
@@ -208,7 +150,6 @@ def _run(row: Row[Any]) -> CohortRun:
         events=row.events,
         model=CohortModel.from_json(row.model),
         simulated=row.simulated,
-        quality=row.quality,
         options=row.options,
         rejected=row.rejected,
         seconds=row.seconds,
@@ -234,8 +175,12 @@ def forget_run(store: Store, id_: str) -> None:
     """Forget a run and remove its files; nothing where there is none."""
     with store.transaction() as tx:
         tx.connection.execute(delete(schema.cohort_run).where(schema.cohort_run.c.id == id_))
-    files = files_of(store.home, id_)
-    for path in (files.assignments, files.events, files.rejected):
+    discard(store.home, id_)
+
+
+def discard(home: Path, id_: str) -> None:
+    """Remove the files of a run that isn't, or is no longer, remembered, half-written ones too."""
+    for path in (home / FOLDER).glob(f"*{id_}.*"):
         path.unlink(missing_ok=True)
 
 
@@ -264,7 +209,7 @@ def events_of(home: Path, run: str, learner: str) -> pa.Table | None:
 
 
 def features_of_row(row: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Return the features of one row of `assignments`, shape (1, len(FEATURES)), NaN for null."""
+    """Return the features of one row of the assignments, shape (1, len(FEATURES)), NaN for null."""
     values = [row["events_per_week"] if name == "log_events_per_week" else row[name] for name in FEATURES]
     known = np.array([[np.nan if value is None else value for value in values]], dtype=np.float64)
     at = FEATURES.index("log_events_per_week")

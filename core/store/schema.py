@@ -199,7 +199,6 @@ cohort_run = Table(
     Column("events", _big, nullable=False),
     Column("options", JSON, nullable=False),
     Column("model", Text, nullable=False),  # learners.CohortModel as JSON
-    Column("quality", JSON, nullable=False),
     Column("rejected", JSON, nullable=False),
     Column("seconds", JSON, nullable=False),
 )

@@ -63,6 +63,18 @@ def main() -> None:
                 help="A report card for each checkpoint.",
             ),
             st.Page(
+                PAGES / "cohorts.py",
+                title="Cohorts",
+                icon=":material/groups:",
+                help="Who the learners are: all of them on one map.",
+            ),
+            st.Page(
+                PAGES / "learner.py",
+                title="Learner",
+                icon=":material/person_search:",
+                help="One learner: events, traits, cohort, version.",
+            ),
+            st.Page(
                 PAGES / "history.py",
                 title="History",
                 icon=":material/history:",

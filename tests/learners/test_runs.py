@@ -1,17 +1,18 @@
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from core.learners import Event, Events, find_cohorts, from_events, runs, traits_at
 from core.learners.cohorts import features_of
+from core.learners.output import write_cohorts
 from core.learners.traits import TRAITS
 from core.store import Store
 
@@ -41,45 +42,46 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def found(events: Events) -> tuple[runs.Found, np.ndarray]:
     model, table = find_cohorts(events, k=3)
-    told = runs.Found("events.csv", events.learners.size, len(events), model, quality=runs.quality_of(model, table))
+    told = runs.Found("events.csv", events.learners.size, len(events), model)
     return replace(told, rejected={"rows": 1, "reasons": {"no time": 1}}, seconds={"total": 1.5}), table
+
+
+def keep(store: Store, events: Events, *, with_events: bool = False) -> runs.CohortRun:
+    """Remember a run over events, with its files."""
+    told, table = found(events)
+    id_ = runs.new_id()
+    files = runs.files_of(store.home, id_)
+    files.assignments.parent.mkdir(exist_ok=True)
+    write_cohorts(files.assignments, pa.array(events.learners.tolist()), table, events.domains, told.model)
+    if with_events:
+        runs.write_events(files.events, events)
+    return runs.remember(store, told, id_)
 
 
 def test_what_is_remembered_is_what_was_found(store: Store) -> None:
     events = population()
     told, table = found(events)
-    rows = runs.assignments(events.learners, table, events.domains, told.model)
-    kept = runs.remember(store, told, rows, events)
+    kept = keep(store, events)
     with store.read() as connection:
         assert [run.id for run in runs.all_runs(connection)] == [kept.id]
         again = runs.load_run(connection, kept.id)
     assert again is not None
     assert again.model.to_json() == told.model.to_json()
-    assert again.found.quality == told.quality
+    assert again.found.rejected == told.rejected
+    assert again.found.seconds == told.seconds
     read = pq.read_table(runs.files_of(store.home, kept.id).assignments)
     assert read.num_rows == events.learners.size
-    assert set(TRAITS.names or ()) | {"learner_id", "cohort", "archetype"} == set(read.schema.names)
+    assert set(TRAITS.names or ()) | {"learner_id", "cohort", "archetype"} <= set(read.schema.names)
     assert read["cohort"].to_pylist() == told.model.assign(table).tolist()
     row = traits_at(table, 5, events.domains)
     for name in ("velocity", "trend", "top_domain", "affinity", "responsiveness", "events"):
         assert read[name][5].as_py() == getattr(row, name)
 
 
-def test_a_learner_without_events_in_the_window_has_no_cohort(store: Store) -> None:
-    events = from_events({"old": [Event(START - 400 * DAY, "d", "s")], **{
-        f"u{i}": [Event(START + j * DAY, "d", f"s{j}") for j in range(i + 2)] for i in range(5)
-    }})  # fmt: skip
-    told, table = found(events)
-    rows = runs.assignments(events.learners, table, events.domains, told.model).to_pylist()
-    assert (rows[0]["learner_id"], rows[0]["cohort"], rows[0]["velocity"]) == ("old", None, None)
-
-
 def test_one_learners_events_are_read_back_in_order(store: Store) -> None:
     events = population()
-    told, table = found(events)
-    rows = runs.assignments(events.learners, table, events.domains, told.model)
-    with_events = runs.remember(store, told, rows, events)
-    without = runs.remember(store, told, rows)
+    with_events = keep(store, events, with_events=True)
+    without = keep(store, events)
     kept = runs.events_of(store.home, with_events.id, "u017")
     assert kept is not None
     assert kept["ts"].cast("int64").to_pylist() == [event.ts for event in events.of_learner(17)]
@@ -88,9 +90,7 @@ def test_one_learners_events_are_read_back_in_order(store: Store) -> None:
 
 
 def test_forgetting_a_run_leaves_nothing(store: Store) -> None:
-    events = population()
-    told, table = found(events)
-    kept = runs.remember(store, told, runs.assignments(events.learners, table, events.domains, told.model), events)
+    kept = keep(store, population(), with_events=True)
     runs.forget_run(store, kept.id)
     with store.read() as connection:
         assert runs.load_run(connection, kept.id) is None
@@ -98,9 +98,7 @@ def test_forgetting_a_run_leaves_nothing(store: Store) -> None:
 
 
 def test_files_of_runs_that_were_stopped_are_swept(store: Store) -> None:
-    events = population()
-    told, table = found(events)
-    kept = runs.remember(store, told, runs.assignments(events.learners, table, events.domains, told.model))
+    kept = keep(store, population())
     folder = store.home / runs.FOLDER
     orphan, fresh = folder / ".20200101-000000-aaaa.parquet.new", folder / "20990101-000000-bbbb.rejected.csv"
     orphan.touch()
@@ -115,13 +113,7 @@ def test_files_of_runs_that_were_stopped_are_swept(store: Store) -> None:
 
 def test_the_features_of_a_row_are_the_features_of_the_table(store: Store) -> None:
     events = population()
-    told, table = found(events)
-    rows = runs.assignments(events.learners, table, events.domains, told.model).to_pylist()
+    _, table = found(events)
+    rows = pq.read_table(runs.files_of(store.home, keep(store, events).id).assignments).to_pylist()
     for index in (0, 13, 59):
         np.testing.assert_array_equal(runs.features_of_row(rows[index]), features_of(table)[index : index + 1])
-
-
-def test_quality_is_between_none_and_all() -> None:
-    told, _ = found(population())
-    assert 0 < told.quality["explained"] < 1
-    assert json.dumps(dict(told.quality))

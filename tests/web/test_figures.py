@@ -127,6 +127,8 @@ def test_the_palette_is_the_themes(root: Path, name: str, colours: object) -> No
         "watch": theme["orangeTextColor"],
         "bad": theme["redTextColor"],
         "ground": theme["backgroundColor"],
+        "several": tuple(theme["chartCategoricalColors"]),
+        "steps": tuple(theme["chartSequentialColors"]),
     }
     assert {field: getattr(colours, field) for field in expected} == expected
     assert palette(name) is colours

@@ -24,7 +24,6 @@ def upgrade() -> None:
         sa.Column("events", _big, nullable=False),
         sa.Column("options", sa.JSON(), nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
-        sa.Column("quality", sa.JSON(), nullable=False),
         sa.Column("rejected", sa.JSON(), nullable=False),
         sa.Column("seconds", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cohort_run")),

@@ -1,0 +1,1 @@
+"""The pages Cohorts and Learner: runs read, drawn, started and stopped."""
