@@ -43,10 +43,10 @@ class Problem:
     def __str__(self) -> str:
         """Return it as one line: `plan.yaml:12:7: phases[0].traffic: "1" — expected a percentage such as "1 %"`."""
         if not self.line:
-            return f"{_shown(self.file)}: {self.value} — expected {self.expected}"
+            return f"{_escaped(self.file)}: {self.value} — expected {self.expected}"
         field = f"{_shown(self.field)}: " if self.field else ""
         found = f'"{_shown(self.value)}"' if self.value else "nothing"
-        return f"{_shown(self.file)}:{self.line}:{self.column}: {field}{found} — expected {self.expected}"
+        return f"{_escaped(self.file)}:{self.line}:{self.column}: {field}{found} — expected {self.expected}"
 
 
 class Misread(Exception):
@@ -143,8 +143,11 @@ def position(text: str, index: int) -> tuple[int, int]:
 
 def _shown(text: str) -> str:
     """Return a text for one line of a terminal: cut, with unprintable characters escaped."""
-    cut = text if len(text) <= 80 else text[:77] + "..."
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in cut)
+    return _escaped(text if len(text) <= 80 else text[:77] + "...")
+
+
+def _escaped(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
 def listed(words: Iterable[str]) -> str:

@@ -154,13 +154,13 @@ def running(server: Server, request: pytest.FixtureRequest) -> Iterator[Rollout]
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it lives, no other test of this process can run an event loop
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as made:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
     yield browser

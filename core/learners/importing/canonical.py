@@ -36,6 +36,7 @@ LONGEST = {"learner_id": 255, "domain": 1000, "skill": 1000, "type": 1000}
 EARLIEST, LATEST = 1970, 2100
 """Years between which an event can lie: one stray year 9999 would put everybody else out of the analysed window."""
 
+_FIRST_DAY, _LAST_DAY = EARLIEST * 10_000 + 101, LATEST * 10_000 + 1231
 _NO_TIME = np.iinfo(np.int64).min
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
 _FLAGS = {"true": 1, "t": 1, "1": 1, "1.0": 1, "yes": 1, "y": 1, "false": 0, "f": 0, "0": 0, "0.0": 0, "no": 0, "n": 0}
@@ -188,7 +189,14 @@ def times(column: pa.Array, zone: tzinfo = UTC, unit: str = "s", pattern: str = 
     if pa.types.is_timestamp(kind):
         return _micros(_zoned(column.cast(pa.timestamp("us", tz=kind.tz), safe=False), zone))
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return _since_1970(numbers(column)[0], unit)
+        count = numbers(column)[0]
+        micros, known = _since_1970(count, unit)
+        # The same number must be the same time whether its column is of numbers or, for one row's sake, of text.
+        for row in np.flatnonzero((count >= _FIRST_DAY) & (count <= _LAST_DAY) & (count == np.trunc(count))):
+            day = _day(f"{count[row]:.0f}", zone)
+            if day is not None:
+                micros[row] = day
+        return micros, known
     if _is_text(kind) and not pattern and len(column):
         for kind in (TIME, pa.timestamp("us")):
             parsed = _parsed(column, kind)
@@ -221,11 +229,25 @@ def _since_1970(count: NDArray[np.float64], unit: str) -> tuple[NDArray[np.int64
     return out, known
 
 
+def _day(word: str, zone: tzinfo) -> int | None:
+    """Return the time of a day written as 20251001; None of what is no day from EARLIEST to LATEST."""
+    if len(word) != 8 or not word.isdigit() or not _FIRST_DAY <= int(word) <= _LAST_DAY:
+        return None
+    return _moment(word, zone)
+
+
 def _time(word: str, zone: tzinfo, unit: str, pattern: str) -> int | None:
+    day = None if pattern else _day(word, zone)
+    if day is not None:
+        return day
     count = None if pattern else _number(word)
-    if count is not None and not (len(word) == 8 and word.isdigit()):  # 20251001 is a day
+    if count is not None:
         micros, known = _since_1970(np.array([count]), unit)
         return int(micros[0]) if known[0] else None
+    return _moment(word, zone, pattern)
+
+
+def _moment(word: str, zone: tzinfo, pattern: str = "") -> int | None:
     try:
         moment = datetime.strptime(word, pattern) if pattern else datetime.fromisoformat(word)
         since = (moment if moment.tzinfo else moment.replace(tzinfo=zone)) - datetime(1970, 1, 1, tzinfo=UTC)

@@ -62,7 +62,12 @@ def enumerate_lines(rows: list[tuple[str, str, str]]) -> Iterator[tuple[int, tup
 
 values = st.one_of(st.none(), st.booleans(), st.integers(-2, 3), st.floats(-1, 2), words)
 record = st.fixed_dictionaries(
-    {"learner_id": st.one_of(words, st.integers(0, 9)), "ts": st.integers(0, 10**9), "domain": words, "skill": words},
+    {
+        "learner_id": st.one_of(words, st.integers(0, 9)),
+        "ts": st.one_of(st.integers(0, 10**9), st.sampled_from([10_000_000, 20_251_001, 20_251_399])),
+        "domain": words,
+        "skill": words,
+    },
     optional={"score": values, "acted": values, "other": values},
 )
 
