@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from core.learners.recall import Recall
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +22,7 @@ class Constants:
         gain: 90th percentile of a week's gain over active learner-weeks, at least 1 (G).
         frequency: 90th percentile over learners of events per week (F).
         repeat: pooled ratio of a skill's uses from one week to the next (rho0); NaN where no pair of weeks is observed.
+        recall: the model of recall; None where scores repeat too little for one.
     """
 
     as_of: int
@@ -25,10 +30,23 @@ class Constants:
     gain: float
     frequency: float
     repeat: float
+    recall: Recall | None = None
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Constants:
+        """Return constants from what `dataclasses.asdict` makes of them, or JSON of that."""
+        recall = values.get("recall")
+        return cls(**{**values, "recall": None if recall is None else Recall.from_dict(recall)})
 
 
 def population_constants(
-    as_of: int, weeks: int, gain_counts: ArrayLike, events_per_week: ArrayLike, uses: int, later_uses: int
+    as_of: int,
+    weeks: int,
+    gain_counts: ArrayLike,
+    events_per_week: ArrayLike,
+    uses: int,
+    later_uses: int,
+    recall: Recall | None = None,
 ) -> Constants:
     """Return the constants of a population.
 
@@ -37,6 +55,7 @@ def population_constants(
         gain_counts: active learner-weeks in which so many skills advanced, from 0 on.
         events_per_week: one number a learner with events in the window.
         uses: over all learners, uses of a skill with the following week still observed. later_uses: a week later.
+        recall: its model of recall.
     """
     rates = np.asarray(events_per_week, dtype=np.float64)
     return Constants(
@@ -45,6 +64,7 @@ def population_constants(
         gain=max(1.0, _quantile(np.asarray(gain_counts, dtype=np.int64), 0.9)),
         frequency=float(np.percentile(rates, 90)) if rates.size else 1.0,
         repeat=later_uses / uses if uses else math.nan,
+        recall=recall,
     )
 
 

@@ -7,7 +7,7 @@ that can't be used are left out and counted by reason, never repaired.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -109,6 +109,20 @@ class Events:
             )
             for row in rows
         ]
+
+    def select(self, kept: NDArray[np.bool_]) -> Events:
+        """Return some of the events, shape (N,); learners of whom nothing is left stay."""
+        before = np.concatenate(([0], np.cumsum(kept)))
+        return replace(
+            self,
+            offsets=before[self.offsets],
+            ts=self.ts[kept],
+            domain=self.domain[kept],
+            skill=self.skill[kept],
+            type=self.type[kept],
+            score=self.score[kept],
+            acted=self.acted[kept],
+        )
 
     def rows(self) -> Iterator[tuple[str, list[Event]]]:
         """Yield each learner's id and events."""

@@ -20,6 +20,7 @@ from core.learners import traits as t
 from core.learners.compiled import compiled, in_blocks
 from core.learners.constants import Constants, population_constants
 from core.learners.events import DAY_US, WEEK_US, Events
+from core.learners.recall import Recall, half_lives
 
 SUMS = np.dtype(
     [
@@ -66,11 +67,14 @@ class Scan:
         sums: dtype SUMS, one row a learner.
         gains: skills advanced, shape (learners, weeks), -1 in weeks without an event.
         as_of: end of the window, microseconds since 1970.
+        half_lives: of recall, days, NaN for none, shape (learners,). recall: the model they come from; None: none yet.
     """
 
     sums: NDArray[np.void]
     gains: NDArray[np.int32]
     as_of: int
+    half_lives: NDArray[np.float64]
+    recall: Recall | None = None
 
     def constants(self) -> Constants:
         """Return the constants of this population."""
@@ -94,11 +98,18 @@ def constants_of(parts: Sequence[Scan]) -> Constants:
         np.concatenate(rates),
         sum(int(part.sums["uses"].sum(dtype=np.int64)) for part in parts),
         sum(int(part.sums["later_uses"].sum(dtype=np.int64)) for part in parts),
+        parts[0].recall,
     )
 
 
-def scan(events: Events, as_of: int | None = None, weeks: int = t.WEEKS, threads: int | None = None) -> Scan:
-    """Read all events once, on `threads` threads (default: one a core)."""
+def scan(
+    events: Events,
+    as_of: int | None = None,
+    weeks: int = t.WEEKS,
+    threads: int | None = None,
+    recall: Recall | None = None,
+) -> Scan:
+    """Read all events once, on `threads` threads (default: one a core); with a model of recall, scores once more."""
     end = events.as_of if as_of is None else as_of
     learners = events.learners.size
     sums = np.zeros(learners, dtype=SUMS)
@@ -109,15 +120,25 @@ def scan(events: Events, as_of: int | None = None, weeks: int = t.WEEKS, threads
         _read(events, events.offsets[rows.start : rows.stop + 1], end, decay, sums[rows], gains[rows])
 
     in_blocks(read, learners, threads)
-    return Scan(sums, gains, end)
+    return Scan(sums, gains, end, _recalled(events, events.offsets, end, weeks, recall, threads), recall)
 
 
 def scan_one(events: Events, index: int, constants: Constants) -> Scan:
     """Read one learner's events; what the service does at each request."""
     sums = np.zeros(1, dtype=SUMS)
     gains = np.empty((1, constants.weeks), dtype=np.int32)
-    _read(events, events.offsets[index : index + 2], constants.as_of, _decay(constants.weeks), sums, gains)
-    return Scan(sums, gains, constants.as_of)
+    offsets = events.offsets[index : index + 2]
+    _read(events, offsets, constants.as_of, _decay(constants.weeks), sums, gains)
+    half_lives = _recalled(events, offsets, constants.as_of, constants.weeks, constants.recall, 1)
+    return Scan(sums, gains, constants.as_of, half_lives, constants.recall)
+
+
+def _recalled(
+    events: Events, offsets: NDArray[np.int64], as_of: int, weeks: int, recall: Recall | None, threads: int | None
+) -> NDArray[np.float64]:
+    if recall is None:
+        return np.full(offsets.size - 1, np.nan)
+    return half_lives(events, offsets, as_of, weeks, recall, threads)
 
 
 def finish(scanned: Scan, constants: Constants, threads: int | None = None) -> NDArray[np.void]:
@@ -128,6 +149,7 @@ def finish(scanned: Scan, constants: Constants, threads: int | None = None) -> N
         lambda rows: _finish(
             scanned.sums[rows],
             scanned.gains[rows],
+            scanned.half_lives[rows],
             fade,
             constants.gain,
             constants.frequency,
@@ -346,6 +368,7 @@ def _count_gains(gains: NDArray[np.int32], counts: NDArray[np.int64]) -> None:
 def _finish(
     sums: NDArray[np.void],
     gains: NDArray[np.int32],
+    half_lives: NDArray[np.float64],
     fade: NDArray[np.float64],
     gain: float,
     frequency: float,
@@ -358,7 +381,7 @@ def _finish(
         n = np.int64(row["events"])
         to["events"] = n
         to["older"] = row["older"]
-        to["recall_half_life_days"] = np.nan
+        to["recall_half_life_days"] = half_lives[i]
         to["trend"] = to["trajectory"] = t.NOT_KNOWN
         to["transfer"] = to["responsiveness"] = to["half_life_days"] = np.nan
         if n == 0:

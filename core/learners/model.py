@@ -16,6 +16,7 @@ from core.learners.clustering import Matrix, choose_k, kmeans, nearest, try_k
 from core.learners.cohorts import Cohort, Scaler, describe_cohorts, features_of, fit_scaler, quality_figures
 from core.learners.constants import Constants
 from core.learners.events import Events, EventsError
+from core.learners.recall import recall_of
 from core.learners.traits import NOT_KNOWN, WEEKS, Traits
 
 CANDIDATES = tuple(range(3, 9))
@@ -82,7 +83,7 @@ class CohortModel:
         data: dict[str, Any] = json.loads(text)
         scaler = data["scaler"]
         return cls(
-            constants=Constants(**data["constants"]),
+            constants=Constants.from_dict(data["constants"]),
             scaler=Scaler(
                 tuple(scaler["columns"]), tuple(scaler["medians"]), tuple(scaler["spreads"]), dict(scaler["left_out"])
             ),
@@ -109,7 +110,9 @@ def find_cohorts(
         k: number of cohorts; None: chosen from `candidates`, see `clustering.choose_k`.
     Raises EventsError when there is no event.
     """
-    return cohorts_of(kernel.scan(events, as_of, weeks), k=k, candidates=candidates, seed=seed)
+    end = events.as_of if as_of is None else as_of
+    scanned = kernel.scan(events, end, weeks, recall=recall_of(events, end, weeks))
+    return cohorts_of(scanned, k=k, candidates=candidates, seed=seed)
 
 
 def cohorts_of(

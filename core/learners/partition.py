@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -27,28 +27,18 @@ from core.learners import traits as t
 from core.learners.compiled import compiled, cores
 from core.learners.events import Events, EventsError
 from core.learners.importing.canonical import EVENT_ID
-from core.learners.importing.collect import repeated_rows, told_event
+from core.learners.importing.collect import told_event
 from core.learners.names import Names, ranked, sort_order
-from core.learners.ordering import order_of
+from core.learners.part import ROW, Part, Vocabulary, Window, repetitions_of_part, scan_part
+from core.learners.recall import Recall, fit_recall, in_sample
 
 PARTS = 128
 KEEP_BYTES = 1 << 30
 """Bytes of rows in memory; beyond it all of them go to files."""
 
-ROW = np.dtype(
-    [
-        ("ts", np.int64),
-        ("score", np.float64),
-        ("who", np.int32),
-        ("domain", np.int32),
-        ("skill", np.int32),
-        ("kind", np.int32),
-    ]
-)
-"""An event on its way, half a line of the cache. `kind`: 4 x code of its type + `acted` + 1."""
-
 Rows = NDArray[np.void]
 _Any = TypeVar("_Any", bound=np.generic)
+_Result = TypeVar("_Result")
 Numbers = NDArray[np.int32]
 
 
@@ -179,79 +169,78 @@ class Parts:
         return np.concatenate(([0], np.cumsum(self._learners.counts))).astype(np.int64)
 
     @cached_property
-    def _vocabularies(self) -> tuple[tuple[Numbers, tuple[str, ...]], ...]:
-        return tuple(ranked(names) for names in (self._domains, self._skills, self._types))
+    def _vocabularies(self) -> tuple[Vocabulary, ...]:
+        return tuple(Vocabulary(*ranked(names)) for names in (self._domains, self._skills, self._types))
 
     @property
     def domains(self) -> tuple[str, ...]:
         """The vocabulary of domains, sorted. Of all parts; so ask when all batches have been added."""
-        return self._vocabularies[0][1]
+        return self._vocabularies[0].words
 
     def learners(self) -> pa.Array:
-        """Return the ids of all learners, part by part, each in the order of `events`."""
+        """Return the ids of all learners, part by part."""
         return self._texts
 
     def rows_of(self, part: int) -> slice:
         """Return where a part's learners are among all."""
         return slice(int(self._begins[part]), int(self._begins[part + 1]))
 
-    def events(self, part: int) -> tuple[Events, NDArray[np.int64]]:
-        """Return a part's events in order of learner and time, and the rows that repeat another, still among them.
+    def to_files(self) -> None:
+        """Write all rows to files, where other processes can read them."""
+        self._spill()
 
-        Its learners have no ids in it: row i is row `rows_of(part).start` + i of `learners()`. To be taken once.
+    def part(self, number: int, last: bool = True) -> Part:
+        """Return a part, when all batches have been added; `last`: its rows are not asked for again.
+
+        It is the file's path, where the rows lie in files only.
         """
-        rows = self._rows.take(part)
-        ids = self._ids.take(part) if self._ids is not None else None
-        count = int(self._learners.counts[part])
-        who, ts = np.empty(rows.size, dtype=np.int32), np.empty(rows.size, dtype=np.int64)
-        _keys(rows, self.parts.bit_length() - 1, who, ts)
-        order, offsets = order_of(who, ts, count)
-        (domain_rank, domains), (skill_rank, skills), (type_rank, types) = self._vocabularies
-        if order is None:
-            order = np.arange(rows.size)
-        events = Events(
-            learners=np.empty(count, dtype="U1"),
-            offsets=offsets,
-            ts=np.empty(rows.size, dtype=np.int64),
-            domain=np.empty(rows.size, dtype=np.int32),
-            skill=np.empty(rows.size, dtype=np.int32),
-            type=np.empty(rows.size, dtype=np.int32),
-            score=np.empty(rows.size, dtype=np.float64),
-            acted=np.empty(rows.size, dtype=np.int8),
-            domains=domains,
-            skills=skills,
-            types=types,
+        return Part(
+            self._rows.take(number, last),
+            None if self._ids is None else self._ids.take(number, last),
+            int(self._learners.counts[number]),
+            self.parts.bit_length() - 1,
+            *self._vocabularies,
         )
-        _arrange(
-            rows,
-            order,
-            domain_rank,
-            skill_rank,
-            type_rank,
-            events.ts,
-            events.domain,
-            events.skill,
-            events.type,
-            events.score,
-            events.acted,
-        )
-        keys: list[NDArray[np.generic]] = [events.domain, events.skill, events.type, events.score, events.acted]
-        repeated = repeated_rows(who[order], events.ts, keys if ids is None else [ids[order]])
-        return events, np.flatnonzero(repeated)
 
-    def told(self, part: int, events: Events, rows: NDArray[np.int64]) -> Iterator[tuple[str, str]]:
-        """Yield of some rows of a part what they are in short, and the event as JSON."""
-        names = self._texts[int(self._begins[part]) : int(self._begins[part + 1])]
-        learners = np.searchsorted(events.offsets, rows, side="right") - 1
-        for row, learner in zip(rows, learners, strict=True):
+    def told(self, number: int, repeated: Events) -> Iterator[tuple[str, str]]:
+        """Yield of events of a part what they are in short, and as JSON."""
+        names = self._texts[self.rows_of(number)]
+        learners = np.repeat(np.arange(repeated.learners.size), np.diff(repeated.offsets))
+        for row, learner in enumerate(learners):
             yield told_event(
                 names[int(learner)].as_py(),
-                int(events.ts[row]),
-                events.domains[events.domain[row]],
-                events.skills[events.skill[row]],
-                events.types[events.type[row]],
-                float(events.score[row]),
+                int(repeated.ts[row]),
+                repeated.domains[repeated.domain[row]],
+                repeated.skills[repeated.skill[row]],
+                repeated.types[repeated.type[row]],
+                float(repeated.score[row]),
             )
+
+
+class Engine(Protocol):
+    """Where parts are worked on."""
+
+    def map(self, work: Callable[..., _Result], calls: Iterable[tuple[Any, ...]]) -> Iterator[_Result]:
+        """Do some work with each of the arguments, several at a time; yield the results in order."""
+        ...
+
+
+class Threads:
+    """This process's threads: one a core, unless told otherwise."""
+
+    def __init__(self, threads: int | None = None) -> None:
+        self._threads = threads or cores()
+
+    def map(self, work: Callable[..., _Result], calls: Iterable[tuple[Any, ...]]) -> Iterator[_Result]:
+        """Do some work with each of the arguments; no more of them are taken ahead than can be worked on."""
+        waiting: deque[Future[_Result]] = deque()
+        with ThreadPoolExecutor(self._threads) as pool:
+            for arguments in calls:
+                waiting.append(pool.submit(work, *arguments))
+                if len(waiting) > self._threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
 
 def scan_parts(
@@ -259,58 +248,45 @@ def scan_parts(
     as_of: int | None = None,
     weeks: int = t.WEEKS,
     reject: Callable[[int, Iterator[tuple[str, str]]], None] | None = None,
-    threads: int | None = None,
+    engine: Engine | None = None,
 ) -> Population:
-    """Scan all parts, several at a time; `reject` is told how many rows repeated others, and what they are.
+    """Scan all parts; `reject` is told how many rows repeated others, and what they are.
 
     Raises EventsError when there is no event.
     """
-    end = parts.as_of if as_of is None else as_of
+    window = Window(parts.as_of if as_of is None else as_of, weeks)
+    engine = engine or Threads()
     names = parts.learners()
+    recall = _fit_recall(parts, window, in_sample(names), engine)
     sums = np.zeros(len(names), dtype=kernel.SUMS)
     gains = np.empty((len(names), weeks), dtype=np.int32)
+    half_lives = np.empty(len(names))
     last = np.empty(len(names), dtype=np.int64)
-    parts.domains  # noqa: B018 -- computed here once, not in each thread
-
-    def one(part: int) -> tuple[int, int, Events | None, NDArray[np.int64]]:
-        events, repeated = parts.events(part)
-        kept = without(events, repeated) if repeated.size else events
-        found = kernel.scan(kept, end, weeks, threads=1)
-        rows = parts.rows_of(part)
-        sums[rows], gains[rows], last[rows] = found.sums, found.gains, kept.ts[kept.offsets[1:] - 1]
-        return part, len(kept), events if repeated.size else None, repeated
-
     total = 0
-    with ThreadPoolExecutor(threads or cores()) as pool:
-        for part, kept, events, repeated in pool.map(one, range(parts.parts)):
-            total += kept
-            if events is not None and reject is not None:
-                reject(repeated.size, parts.told(part, events, repeated))
+    calls = ((parts.part(number), window, recall) for number in range(parts.parts))
+    for number, found in enumerate(engine.map(scan_part, calls)):
+        rows = parts.rows_of(number)
+        sums[rows], gains[rows], half_lives[rows] = found.scan.sums, found.scan.gains, found.scan.half_lives
+        last[rows] = found.last
+        total += found.events
+        if found.repeated is not None and reject is not None:
+            reject(len(found.repeated), parts.told(number, found.repeated))
     order = sort_order(names)
     if order is not None:
-        names, sums, gains, last = names.take(pa.array(order)), sums[order], gains[order], last[order]
-    return Population(names, kernel.Scan(sums, gains, end), last, parts.domains, total)
+        names = names.take(pa.array(order))
+        sums, gains, half_lives, last = sums[order], gains[order], half_lives[order], last[order]
+    return Population(names, kernel.Scan(sums, gains, window.as_of, half_lives, recall), last, parts.domains, total)
 
 
-def without(events: Events, rows: NDArray[np.int64]) -> Events:
-    """Return events without some rows."""
-    keep = np.ones(len(events), dtype=bool)
-    keep[rows] = False
-    kept_before = np.concatenate(([0], np.cumsum(keep)))
-    return Events(
-        learners=events.learners,
-        offsets=kept_before[events.offsets],
-        ts=events.ts[keep],
-        domain=events.domain[keep],
-        skill=events.skill[keep],
-        type=events.type[keep],
-        score=events.score[keep],
-        acted=events.acted[keep],
-        domains=events.domains,
-        skills=events.skills,
-        types=events.types,
-        rejected=events.rejected,
-    )
+def _fit_recall(parts: Parts, window: Window, chosen: NDArray[np.bool_], engine: Engine) -> Recall | None:
+    """Fit the model of recall on the learners chosen; only the parts that have any of them are looked at."""
+    numbers = [number for number in range(parts.parts) if chosen[parts.rows_of(number)].any()]
+    calls = ((parts.part(number, last=False), window, chosen[parts.rows_of(number)]) for number in numbers)
+    found = []
+    for number, repetitions in zip(numbers, engine.map(repetitions_of_part, calls), strict=True):
+        repetitions[:, 4] += parts.rows_of(number).start
+        found.append(repetitions)
+    return fit_recall(np.concatenate(found))
 
 
 class _Dealt(Generic[_Any]):
@@ -335,24 +311,26 @@ class _Dealt(Generic[_Any]):
     def spill(self, folder: Path, name: str) -> None:
         """Write what is in memory to files in a folder."""
         if not self._files:
-            self._files = [(folder / f"{name}-{part}").open("w+b") for part in range(len(self._held))]
+            self._files = [(folder / f"{name}-{part}").open("wb") for part in range(len(self._held))]
         for file, held in zip(self._files, self._held, strict=True):
             for rows in held:
                 file.write(rows.data)
             held.clear()
         self.held_bytes = 0
 
-    def take(self, part: int) -> NDArray[_Any]:
-        """Return a part, which is then forgotten."""
+    def take(self, part: int, last: bool) -> NDArray[_Any] | Path:
+        """Return a part, as an array or as a file; `last`: what is in memory is forgotten."""
         held = self._held[part]
+        if self._files and held:
+            for rows in held:
+                self._files[part].write(rows.data)
+            held.clear()
         if self._files:
-            file = self._files[part]
-            file.seek(0)
-            held.insert(0, np.fromfile(file, dtype=np.uint8))
-            file.truncate(0)
-        rows = np.concatenate(held) if held else np.empty(0, dtype=np.uint8)
-        held.clear()
-        return rows.view(self._dtype)
+            self._files[part].flush()
+            return Path(self._files[part].name)
+        joined = np.concatenate(held) if held else np.empty(0, dtype=np.uint8)
+        self._held[part] = [] if last else [joined]
+        return joined.view(self._dtype)
 
     def close(self) -> None:
         """Close the files."""
@@ -484,34 +462,3 @@ def _deal(
         row["domain"] = domain[i]
         row["skill"] = skill[i]
         row["kind"] = 4 * type_[i] + acted[i] + 1
-
-
-@compiled
-def _keys(rows: Rows, bits: int, who: Numbers, ts: NDArray[np.int64]) -> None:
-    for i in range(rows.size):
-        who[i] = rows[i]["who"] >> bits
-        ts[i] = rows[i]["ts"]
-
-
-@compiled
-def _arrange(
-    rows: Rows,
-    order: NDArray[np.int64],
-    domain_rank: Numbers,
-    skill_rank: Numbers,
-    type_rank: Numbers,
-    ts: NDArray[np.int64],
-    domain: Numbers,
-    skill: Numbers,
-    type_: Numbers,
-    score: NDArray[np.float64],
-    acted: NDArray[np.int8],
-) -> None:
-    for i in range(order.size):
-        row = rows[order[i]]
-        ts[i] = row["ts"]
-        score[i] = row["score"]
-        domain[i] = domain_rank[row["domain"]]
-        skill[i] = skill_rank[row["skill"]]
-        type_[i] = type_rank[row["kind"] >> 2]
-        acted[i] = (row["kind"] & 3) - 1

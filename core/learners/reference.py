@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from core.learners import traits as t
 from core.learners.constants import Constants
 from core.learners.events import DAY_US, FEEDBACK, WEEK_US, Event
+from core.learners.recall import half_life
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ def traits_of(seen: Observation, constants: Constants) -> t.Traits:
         reuse_rate=reuse_rate,
         recency_weighted_reuse=recent_reuse,
         half_life_days=_half_life(seen, constants.repeat),
+        recall_half_life_days=None if constants.recall is None else half_life(events, constants.recall),
         trajectory=trajectory,
         events_per_week=seen.events_per_week,
         frequency=min(1.0, seen.events_per_week / constants.frequency),

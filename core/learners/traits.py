@@ -68,7 +68,7 @@ class Traits:
 
     Attributes:
         events: in the window. older: events before the window (or after `as_of`), counted and ignored.
-        recall_half_life_days: None until the recall model is fitted (it needs a pooled fit over scored repetitions).
+        recall_half_life_days: None where no skill is scored again after more than a day; see `recall`.
         velocity_score, affinity_score, retention_score: scores of the source's formulas, never measurements.
     """
 

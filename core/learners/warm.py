@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 
@@ -10,6 +12,7 @@ from core.learners.clustering import kmeans
 from core.learners.events import DAY_US, Event, from_events
 from core.learners.model import cohorts_of
 from core.learners.partition import Parts, scan_parts
+from core.learners.recall import Recall
 
 
 def warm() -> None:
@@ -27,5 +30,5 @@ def warm() -> None:
             parts.add(batch)
         model, table = cohorts_of(scan_parts(parts).scan, k=2)
     model.assign(table)
-    kernel.scan_one(events, 0, model.constants)
+    kernel.scan_one(events, 0, replace(model.constants, recall=Recall((1.0, 0.0, 0.0), (1.0, 0.0, 0.0), 0.1, 1.0, 0)))
     kmeans(np.zeros((4, 2)), 2, seed=0)

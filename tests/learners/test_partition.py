@@ -11,6 +11,7 @@ from core.learners.events import DAY_US, Event, Events, EventsError, from_events
 from core.learners.importing import collect, open_events
 from core.learners.names import Names, part_of, ranked, sort_order
 from core.learners.partition import Parts, Population, scan_parts
+from core.learners.recall import recall_of
 
 OULAD = Path(__file__).parents[3] / "shared" / "data" / "oulad"
 
@@ -32,8 +33,10 @@ def assert_as_in_memory(source: Path, **options: int) -> None:
     assert found.events == len(events)
     assert found.domains == events.domains
     assert rejected == stream.rejected.reasons
-    whole = kernel.scan(events)
+    whole = kernel.scan(events, recall=recall_of(events, events.as_of, 12))
     assert found.scan.as_of == whole.as_of
+    assert found.scan.recall == whole.recall
+    assert found.scan.half_lives.tobytes() == whole.half_lives.tobytes()
     assert np.array_equal(found.scan.gains, whole.gains)
     assert found.scan.sums.tobytes() == whole.sums.tobytes()
 
