@@ -169,7 +169,7 @@ def _centre(plane: Density, number: int, name: str, colours: Palette) -> dict[st
 
 
 def _axis(trait: Trait, span: Span, colours: Palette) -> dict[str, Any]:
-    room = 0.02 * span.size
+    room = 0.05 * span.size  # so that outlines close inside it
     axis: dict[str, Any] = {
         "title": {"text": trait.title, "font": {"size": 13}},
         "range": [span.low - room, span.high + room],

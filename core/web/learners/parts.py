@@ -27,6 +27,7 @@ from core.web.views.traits import BY_NAME
 _AUTO = "auto"
 _WAYS = ("A path on the server", "Upload", "Database", "Made-up learners")
 _UPLOAD_MB = 500
+_MEASURED = frozenset(BY_NAME) - {"events"}
 
 
 def linked(
@@ -138,7 +139,13 @@ def sample(run: CohortRun, plane: Density, box: Box) -> None:
         hide_index=True,
         height=320,
         key="sample",
-        column_config={"page": st.column_config.LinkColumn("", display_text="open", width="small")},
+        column_config={
+            "page": st.column_config.LinkColumn("", display_text="open", width="small"),
+            "learner_id": "Learner",
+            "archetype": "Archetype",
+            "events": "Events",
+            **{n: st.column_config.NumberColumn(trait_label(n), format="%.3g") for n in columns if n in _MEASURED},
+        },
     )
 
 
