@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
     from core.learners import Analysis
 
 _STAGES = {"read": "reading", "traits": "computing traits", "cluster": "finding cohorts", "write": "writing"}
+
+
+class Engine(StrEnum):
+    """Where the traits are computed."""
+
+    LOCAL = "local"
+    DASK = "dask"
 
 
 @app.command()
@@ -43,6 +51,19 @@ def cohorts(
         typer.Option("--as-of", metavar="TIME", help="End of the window, ISO 8601; default: the last event."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same cohorts.")] = 0,
+    engine: Annotated[
+        Engine, typer.Option("--engine", help="This process's threads, or a Dask cluster.")
+    ] = Engine.LOCAL,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", metavar="ADDRESS", help="Of Dask's; default: a cluster of its own here."),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--folder", exists=True, file_okay=False, help="For temporary files; workers elsewhere need it, too."
+        ),
+    ] = None,
     rejected: Annotated[
         Path | None, typer.Option("--rejected", metavar="FILE", help="Write rejected rows there (.csv or JSON lines).")
     ] = None,
@@ -53,15 +74,19 @@ def cohorts(
     Exit code 1 when the events can't be read, or the answer not be written. Rows that can't be used are counted.
     """
     # Not at the top: what compiles code takes half a second to load, and no other command needs it.
-    from core.learners import EventsError, MappingError, analyze, open_events
+    from core.learners import EventsError, MappingError, analyze, dask, open_events
 
+    if scheduler is not None and engine is not Engine.DASK:
+        fail("--scheduler goes with --engine dask", USAGE)
     end = _microseconds(as_of)
     try:
         stream = open_events(events, format_, mapping, query)
         if rejected is not None:
             stream.write_rejected(rejected)
-        with _progress() as tell:
-            found = analyze(stream, to, k=k, as_of=end, weeks=weeks, seed=seed, progress=tell)
+        with dask(scheduler) if engine is Engine.DASK else nullcontext() as cluster, _progress() as tell:
+            found = analyze(
+                stream, to, k=k, as_of=end, weeks=weeks, seed=seed, progress=tell, folder=folder, engine=cluster
+            )
     except (EventsError, MappingError) as error:
         fail(str(error))
     for note in found.notes:

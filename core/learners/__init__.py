@@ -2,6 +2,7 @@
 
 from core.learners import job, runs
 from core.learners.analysis import Analysis, analyze, weeks_for_half
+from core.learners.cluster import dask
 from core.learners.cohorts import Cohort
 from core.learners.constants import Constants
 from core.learners.events import DAY_US, WEEK_US, Event, Events, EventsError, from_codes, from_columns, from_events
@@ -44,6 +45,7 @@ __all__ = [
     "collect",
     "collect_batches",
     "constants_of",
+    "dask",
     "find_cohorts",
     "finish",
     "from_codes",

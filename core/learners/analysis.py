@@ -14,12 +14,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from core.learners import traits as t
+from core.learners.cluster import Dask
 from core.learners.cohorts import FEATURES
 from core.learners.events import DAY_US, WEEK_US
 from core.learners.importing import EventStream
 from core.learners.model import CohortModel, cohorts_of
 from core.learners.output import write_cohorts
-from core.learners.partition import KEEP_BYTES, PARTS, Parts, Population, scan_parts
+from core.learners.partition import KEEP_BYTES, PARTS, Engine, Parts, Population, scan_parts
 
 Progress = Callable[[str, int], None]
 """Told the stage ("read", "traits", "cluster", "write") and the rows of it so far."""
@@ -84,24 +85,21 @@ def analyze(
     parts: int = PARTS,
     keep_bytes: int = KEEP_BYTES,
     folder: Path | None = None,
+    engine: Engine | None = None,
 ) -> Analysis:
     """Find the cohorts of a source's learners and write them to a Parquet file, one row a learner.
 
     Args:
         k: number of cohorts; None: chosen from the data. as_of: end of the window, microseconds since 1970; None: the
             last event. weeks: its length.
-        parts, keep_bytes, folder: see `Parts`; the answers don't depend on them.
+        parts, keep_bytes, folder: see `Parts`. engine: where parts are scanned; None: on this process's threads. The
+            answers depend on none of them.
 
     Raises EventsError: the source can't be read, has no events in the window, or the file can't be written.
     """
     seconds: dict[str, float] = {}
     tell = progress or _silent
-    with Parts(parts, keep_bytes, folder) as dealt:
-        with _timed(seconds, "read"):
-            dealt.add_all(_told(stream, tell))
-        tell("traits", 0)
-        with _timed(seconds, "traits"):
-            found = scan_parts(dealt, as_of, weeks, stream.reject_repeated)
+    found = _population(stream, Parts(parts, keep_bytes, folder), as_of, weeks, engine, tell, seconds)
     tell("cluster", 0)
     with _timed(seconds, "cluster"):
         model, table = cohorts_of(found.scan, k=k, seed=seed)
@@ -119,6 +117,25 @@ def analyze(
         rejected=dict(stream.rejected.reasons),
         notes=(*stream.notes, *_window_note(found, active, weeks)),
     )
+
+
+def _population(
+    stream: EventStream,
+    parts: Parts,
+    as_of: int | None,
+    weeks: int,
+    engine: Engine | None,
+    tell: Progress,
+    seconds: dict[str, float],
+) -> Population:
+    with parts:
+        with _timed(seconds, "read"):
+            parts.add_all(_told(stream, tell))
+        tell("traits", 0)
+        with _timed(seconds, "traits"):
+            if isinstance(engine, Dask):
+                parts.to_files()
+            return scan_parts(parts, as_of, weeks, stream.reject_repeated, engine)
 
 
 def _silent(stage: str, rows: int) -> None:
