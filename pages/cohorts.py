@@ -26,6 +26,8 @@ with st.container(horizontal=True, horizontal_alignment="right"):
 
 everybody = reading.people(run)
 st.html(shapes.summary(cohorts.summary(run)))
+for note in cohorts.notes(run):
+    st.warning(note, icon=":material/warning:")
 st.html(shapes.cards(cohorts.cards(run, everybody), colours))
 
 st.html(html.section("All learners"))

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.demo.population import SIMULATED, make_population, window_weeks
-from core.learners import WEEKS, CohortModel, Events, EventsError, find_cohorts, read_events
+from core.learners import WEEKS, CohortModel, Events, EventsError, find_cohorts, finish, read_events, runs, scan
+from core.store import Store
 
 _COLUMNS = ("learners", "offsets", "ts", "domain", "skill", "type", "score", "acted")
 _ACTIVITY = ("very quiet", "quiet", "busy", "very busy")
@@ -73,6 +74,30 @@ def segments_of(table: NDArray[np.void]) -> tuple[tuple[str, ...], NDArray[np.in
     code = np.where(active, np.minimum(activity, 3) * 2 + focused, 8)
     names = tuple(f"{a}, {f}" for a in _ACTIVITY for f in _FOCUS)
     return (*names, INACTIVE), code.astype(np.int8)
+
+
+def remember(dataset: Dataset, store: Store) -> None:
+    """Keep the learners as a run, for the pages; the same ones are kept once."""
+    model = dataset.model.to_json()
+    with store.read() as connection:
+        if any(run.model.to_json() == model for run in runs.all_runs(connection)):
+            return
+    events, id_ = dataset.events, runs.new_id()
+    files = runs.files_of(store.home, id_)
+    files.assignments.parent.mkdir(parents=True, exist_ok=True)
+    constants = dataset.model.constants
+    table = finish(scan(events, constants.as_of, constants.weeks), constants)
+    runs.write_assignments(files.assignments, events, table, dataset.model)
+    runs.write_events(files.events, events)
+    found = runs.Found(
+        dataset.source,
+        int(events.learners.size),
+        len(events),
+        dataset.model,
+        dataset.simulated,
+        rejected={"rows": sum(events.rejected.values()), "reasons": dict(events.rejected)},
+    )
+    runs.remember(store, found, id_)
 
 
 def save(dataset: Dataset, folder: Path) -> None:

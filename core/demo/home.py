@@ -84,6 +84,7 @@ class DemoHome:
             (self.home / name).unlink(missing_ok=True)
         shutil.rmtree(self.folder / "data", ignore_errors=True)
         shutil.rmtree(self.home / "logs", ignore_errors=True)
+        shutil.rmtree(self.home / "cohorts", ignore_errors=True)
         self._store = Store.open(self.settings.url, self.home)
 
     def wind_up(self, speed: float) -> None:

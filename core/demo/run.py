@@ -134,7 +134,7 @@ class _Demo:
     def _service_command(self, home: DemoHome, url: str, front: socket.socket) -> list[str]:
         command = [sys.executable, "-m", "core.demo.service", "--data", str(home.folder / "data"), "--flags", url]
         command += ["--flag", self.plan.flag, "--compare-share", str(self.plan.compare_share)]
-        command += ["--fd", str(front.fileno()), "--learners", str(self.options.learners)]
+        command += ["--fd", str(front.fileno()), "--learners", str(self.options.learners), "--remember"]
         return command if self.options.events is None else [*command, "--events", str(self.options.events.absolute())]
 
     def _load_command(self, home: DemoHome, url: str, service: dict[str, Any]) -> list[str]:

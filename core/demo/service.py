@@ -27,6 +27,8 @@ from core.demo.net import Server, address, listen
 from core.demo.processes import die_with_parent, stdin_lines
 from core.demo.worker import FAST, ORIGINAL
 from core.learners import EventsError
+from core.settings import get_settings
+from core.store import Store, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -126,6 +128,8 @@ async def run(options: argparse.Namespace) -> None:
 
     data = await asyncio.to_thread(dataset.prepare, options.learners, options.events)
     await asyncio.to_thread(dataset.save, data, options.data)
+    if options.remember:
+        await asyncio.to_thread(_remember, data)
     store = ModelStore(data.model.to_json())
     await store.open()
     workers = {
@@ -188,6 +192,16 @@ async def run(options: argparse.Namespace) -> None:
         parent.cancel()
 
 
+def _remember(data: dataset.Dataset) -> None:
+    """Show the learners on the pages. Before anything is served, so that no request waits for it."""
+    settings = get_settings()
+    store = Store.open(settings.url, settings.home)
+    try:
+        dataset.remember(data, store)
+    finally:
+        store.close()
+
+
 def main() -> None:
     """Run the demo service."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -197,6 +211,7 @@ def main() -> None:
     parser.add_argument("--compare-share", type=float, default=0.05)
     parser.add_argument("--learners", type=int, default=20_000)
     parser.add_argument("--events", type=Path)
+    parser.add_argument("--remember", action="store_true", help="keep the learners as a run in CANARY_HOME")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--fd", type=int, help="an open listening socket instead of a port")
     options = parser.parse_args()
@@ -204,7 +219,7 @@ def main() -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         asyncio.run(run(options))
-    except (EventsError, OSError, RuntimeError) as error:
+    except (EventsError, OSError, RuntimeError, StoreUnavailable) as error:
         sys.stdout.write(json.dumps({"error": str(error)}) + "\n")
         raise SystemExit(1) from None
 

@@ -21,13 +21,23 @@ from typing import Any
 
 import pyarrow as pa
 
+from core.learners.analysis import analyze, weeks_for_half
 from core.learners.events import Events, EventsError
-from core.learners.importing import Mapping, MappingError, collect, open_events, parse_mapping
+from core.learners.importing import EventStream, MappingError, collect, open_events, parse_mapping
 from core.learners.importing.canonical import EXTRA_NUMBERS
 from core.learners.model import find_cohorts
 from core.learners.money import money_of
-from core.learners.output import write_cohorts
-from core.learners.runs import CohortRun, Found, files_of, new_id, remember, write_events, write_money
+from core.learners.runs import (
+    CohortRun,
+    Found,
+    RunFiles,
+    files_of,
+    new_id,
+    remember,
+    write_assignments,
+    write_events,
+    write_money,
+)
 from core.learners.traits import WEEKS
 from core.store import Store, StoreUnavailable
 
@@ -82,25 +92,23 @@ class Read:
 
 
 class Told:
-    """How far a run is; a thread of its own tells it, so that long steps needn't."""
+    """How far a run is, told a few times a second by a thread of its own, so that long steps needn't."""
 
     def __init__(self, say: Callable[[dict[str, Any]], None]) -> None:
         self.say = say
-        self.stage = STAGES[0]
         self.rows: Callable[[], int] = lambda: 0
+        self._stage = ""
+        self._began = 0.0
         self._seconds: dict[str, float] = {}
 
     @contextmanager
-    def during(self, stage: str) -> Iterator[None]:
-        """Measure a stage and tell of it as it goes on."""
-        self.stage, began = stage, time.perf_counter()
+    def going_on(self) -> Iterator[None]:
+        """Tell of the stages until the end of the block."""
         done = threading.Event()
 
         def tell() -> None:
-            while True:
-                self.say({"stage": stage, "rows": self.rows()})
-                if done.wait(_TOLD_S):
-                    return
+            while not done.wait(_TOLD_S):
+                self.say({"stage": self._stage, "rows": self.rows()})
 
         thread = threading.Thread(target=tell, daemon=True)
         thread.start()
@@ -109,66 +117,137 @@ class Told:
         finally:
             done.set()
             thread.join()
-            self._seconds[stage] = round(time.perf_counter() - began, 3)
+
+    def at(self, stage: str) -> None:
+        """Begin a stage, and so end the one before."""
+        now = time.perf_counter()
+        if self._stage:
+            self._seconds[self._stage] = round(self._seconds.get(self._stage, 0.0) + now - self._began, 3)
+        self._stage, self._began = stage, now
+        self.say({"stage": stage, "rows": self.rows()})
 
     def seconds(self) -> dict[str, float]:
-        """Return the seconds of each stage so far, and of all."""
+        """Return the seconds of each stage until now, and of all."""
+        self.at(self._stage)
         return self._seconds | {"total": round(sum(self._seconds.values()), 3)}
 
 
 def read(request: Request, told: Told, rejected: Path) -> Read:
-    """Read a file, a folder or a database; rejected rows are written to a file.
+    """Read all of a file, a folder or a database; rejected rows are written to a file.
 
     Raises EventsError or MappingError.
     """
-    mapping: Mapping | None = parse_mapping(request.mapping, "mapping.yaml") if request.mapping.strip() else None
-    stream = open_events(request.source, request.format, mapping, request.query)
-    stream.write_rejected(rejected)
+    stream = _opened(request).write_rejected(rejected)
     told.rows = lambda: stream.rows
     events = collect(stream)
-    refused = stream.rejected.to_json() | {"skipped": stream.skipped, "notes": list(stream.notes)}
-    if not refused["rows"]:
+    refused = _refused(stream, rejected)
+    return Read(events, request.name or stream.source, rejected=refused, money=_money(request, stream))
+
+
+def _opened(request: Request) -> EventStream:
+    mapping = parse_mapping(request.mapping, "mapping.yaml") if request.mapping.strip() else None
+    return open_events(request.source, request.format, mapping, request.query)
+
+
+def _refused(stream: EventStream, rejected: Path) -> dict[str, Any]:
+    """Return what was rejected; an empty file of rejected rows isn't kept."""
+    told = stream.rejected.to_json() | {"skipped": stream.skipped, "notes": list(stream.notes)}
+    if not told["rows"]:
         rejected.unlink(missing_ok=True)
-    money = None
-    if not set(EXTRA_NUMBERS).isdisjoint(stream.mapping.fields):
-        money = money_of(open_events(request.source, request.format, mapping, request.query))
-    return Read(events, request.name or stream.source, rejected=refused, money=money)
+    return told
+
+
+def _money(request: Request, stream: EventStream) -> pa.Table | None:
+    """Return revenue and cost by learner, read anew, where the source has either."""
+    return None if set(EXTRA_NUMBERS).isdisjoint(stream.mapping.fields) else money_of(_opened(request))
 
 
 Reader = Callable[[Request, Told, Path], Read]
 
 
 def work(store: Store, request: Request, told: Told, reader: Reader = read) -> CohortRun:
-    """Read, find cohorts and remember them.
+    """Read, find cohorts and remember them; in bounded memory where no learner's events are kept.
 
     Raises EventsError, MappingError or StoreUnavailable; their messages are for the person who asked.
     """
     id_ = request.run or new_id()
     files = files_of(store.home, id_)
     files.assignments.parent.mkdir(parents=True, exist_ok=True)
-    with told.during("reading"):
-        got = reader(request, told, files.rejected)
+    with told.going_on():
+        told.at("reading")
+        if request.keep_events or request.made_up:
+            found = _in_memory(request, told, reader, files)
+        else:
+            found = _streamed(request, told, files)
+        return remember(store, found, id_)
+
+
+def _in_memory(request: Request, told: Told, reader: Reader, files: RunFiles) -> Found:
+    got = reader(request, told, files.rejected)
     events = got.events
     told.rows = lambda: len(events)
-    with told.during("finding cohorts"):
-        model, table = find_cohorts(events, weeks=request.weeks, k=request.k, seed=request.seed)
-    with told.during("writing"):
-        write_cohorts(files.assignments, pa.array(events.learners.tolist()), table, events.domains, model)
-        if got.money is not None:
-            write_money(files.money, got.money)
-        if request.keep_events:
-            write_events(files.events, events)
-    found = Found(
+    told.at("finding cohorts")
+    model, table = find_cohorts(events, weeks=request.weeks, k=request.k, seed=request.seed)
+    told.at("writing")
+    write_assignments(files.assignments, events, table, model)
+    if got.money is not None:
+        write_money(files.money, got.money)
+    if request.keep_events:
+        write_events(files.events, events)
+    active = int((table["events"] > 0).sum())
+    notes = list(got.rejected.get("notes", ()))
+    if 2 * active < events.learners.size:
+        weeks = weeks_for_half(events.ts[events.offsets[1:] - 1], events.as_of)
+        notes.append(_thin(active, events.learners.size, request.weeks, weeks))
+    return Found(
         source=got.source,
         learners=int(events.learners.size),
         events=len(events),
         model=model,
         simulated=got.simulated,
         options=request.options(),
-        rejected=got.rejected,
+        rejected=got.rejected | {"notes": notes},
         seconds=told.seconds(),
     )
-    return remember(store, found, id_)
+
+
+def _thin(active: int, learners: int, weeks: int, enough: int) -> str:
+    """Say so where most learners' events lie before the window: real logs often end in a thin tail."""
+    return (
+        f"Only {active:,} of {learners:,} learners have an event in the last {weeks} weeks, so the others have no "
+        f"cohort. {enough} weeks would take in half of them."
+    )
+
+
+_STAGE_OF = {"read": "reading", "traits": "finding cohorts", "cluster": "finding cohorts", "write": "writing"}
+
+
+def _streamed(request: Request, told: Told, files: RunFiles) -> Found:
+    stream = _opened(request).write_rejected(files.rejected)
+    told.rows = lambda: stream.rows
+    stages = ["reading"]
+
+    def progress(stage: str, rows: int) -> None:  # noqa: ARG001 -- the stream knows
+        if _STAGE_OF[stage] != stages[-1]:
+            stages.append(_STAGE_OF[stage])
+            told.at(stages[-1])
+
+    got = analyze(
+        stream, files.assignments, k=request.k, weeks=request.weeks, seed=request.seed, progress=progress,
+        folder=files.assignments.parent,
+    )  # fmt: skip
+    refused = _refused(stream, files.rejected) | {"notes": list(got.notes)}
+    if (money := _money(request, stream)) is not None:
+        write_money(files.money, money)
+    return Found(
+        source=request.name or stream.source,
+        learners=got.learners,
+        events=got.events,
+        model=got.model,
+        options=request.options(),
+        rejected=refused,
+        seconds=told.seconds(),
+    )
 
 
 def run(reader: Reader = read) -> int:

@@ -25,6 +25,7 @@ from sqlalchemy import Connection, Row, delete, insert, select
 from core.learners.cohorts import FEATURES
 from core.learners.events import Events, EventsError
 from core.learners.model import CohortModel
+from core.learners.output import write_cohorts
 from core.store import Store, schema
 
 FOLDER = "cohorts"
@@ -94,6 +95,11 @@ def files_of(home: Path, run: str) -> RunFiles:
         folder / f"{run}.money.parquet",
         folder / f"{run}.rejected.csv",
     )
+
+
+def write_assignments(path: Path, events: Events, table: NDArray[np.void], model: CohortModel) -> None:
+    """Write one row a learner of events in memory; see `output.write_cohorts`."""
+    write_cohorts(path, pa.array(events.learners.tolist(), pa.string()), table, events.domains, model)
 
 
 def write_events(path: Path, events: Events) -> None:

@@ -121,7 +121,7 @@ def test_a_file_becomes_cohorts(serve: Callable[..., Server], visit: Visit, tmp_
     (tmp_path / "events.csv").write_text("\n".join([*lines, "u1,never,d,s,practice,"]) + "\n")
     server = serve()
     page = visit().open(f"{server.url}/cohorts")
-    page.get_by_label("File or folder").fill(str(tmp_path / "nowhere.csv"))
+    page.get_by_role("textbox", name="File or folder").fill(str(tmp_path / "nowhere.csv"))
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Find cohorts", exact=True).click()
     expect(page.get_by_text("no such file")).to_be_visible(timeout=60_000)

@@ -118,3 +118,32 @@ def test_the_program_says_what_is_wrong_without_a_traceback(tmp_path: Path) -> N
     last = [json.loads(line) for line in process.stdout][-1]
     assert process.wait(60) == 1
     assert "no such file" in last["error"]
+
+
+def test_without_events_kept_the_answer_is_the_same(tmp_path: Path) -> None:
+    path = events_file(tmp_path, revenue=[1.0])
+    store = Store.open(f"sqlite:///{tmp_path / 'canary.sqlite'}", tmp_path)
+    said: list[dict[str, Any]] = []
+    kept = job.work(store, ask(tmp_path, path), job.Told(lambda _: None))
+    streamed = job.work(store, ask(tmp_path, path, keep_events=False), job.Told(said.append))
+    store.close()
+    assert streamed.model.to_json() == kept.model.to_json()
+    assert (streamed.found.learners, streamed.found.events) == (kept.found.learners, kept.found.events)
+    ours, theirs = (runs.files_of(tmp_path, run.id) for run in (streamed, kept))
+    assert pq.read_table(ours.assignments).equals(pq.read_table(theirs.assignments))
+    assert ours.money.exists()
+    assert not ours.events.exists()
+    assert {s["stage"] for s in said} == set(job.STAGES)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_window_that_holds_few_learners_says_how_long_it_should_be(tmp_path: Path, keep: bool) -> None:
+    rows = [f"old{i},2020-01-01T00:00:0{i % 9}Z,d,s{i % 3}" for i in range(40)]
+    rows += [f"new{i},2025-01-0{1 + i}T00:00:00Z,d,s" for i in range(5)]
+    (tmp_path / "e.csv").write_text("\n".join(["learner_id,ts,domain,skill", *rows]) + "\n")
+    store = Store.open(f"sqlite:///{tmp_path / 'canary.sqlite'}", tmp_path)
+    made = job.work(store, ask(tmp_path, tmp_path / "e.csv", keep_events=keep), job.Told(lambda _: None))
+    store.close()
+    (note,) = made.found.rejected["notes"]
+    assert "nly 5 of 45 learners" in note
+    assert "262" in note  # weeks from the first of January 2020 to the last event

@@ -6,13 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from core.learners import Event, Events, find_cohorts, from_events, runs, traits_at
 from core.learners.cohorts import features_of
-from core.learners.output import write_cohorts
 from core.learners.traits import TRAITS
 from core.store import Store
 
@@ -52,7 +50,7 @@ def keep(store: Store, events: Events, *, with_events: bool = False) -> runs.Coh
     id_ = runs.new_id()
     files = runs.files_of(store.home, id_)
     files.assignments.parent.mkdir(exist_ok=True)
-    write_cohorts(files.assignments, pa.array(events.learners.tolist()), table, events.domains, told.model)
+    runs.write_assignments(files.assignments, events, table, told.model)
     if with_events:
         runs.write_events(files.events, events)
     return runs.remember(store, told, id_)

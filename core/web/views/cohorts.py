@@ -12,6 +12,7 @@ from core.delivery.words import percent
 from core.learners.runs import CohortRun
 from core.web.views.marks import Mark, Tone
 from core.web.views.population import Population
+from core.web.views.says import sentence
 from core.web.views.times import clock_time, precise
 from core.web.views.traits import BY_NAME, FEATURES
 
@@ -129,6 +130,11 @@ def evidence(run: CohortRun) -> Evidence | None:
     return Evidence(tried, silhouettes, stabilities, taken, said)
 
 
+def notes(run: CohortRun) -> tuple[str, ...]:
+    """Return what should be known of a run's source, as sentences."""
+    return tuple(sentence(note) for note in run.found.rejected.get("notes", ()))
+
+
 _QUALITY = {
     "explained": "Part of the differences that lies between cohorts",
     "silhouette": "Silhouette, -1 to 1",
@@ -151,7 +157,6 @@ def facts(run: CohortRun) -> tuple[tuple[str, str], ...]:
     ]
     rows += [(_QUALITY.get(name, name.capitalize()), f"{value:.3g}") for name, value in model.quality.items()]
     rows += [(f"Left out: {name.replace('_', ' ')}", why) for name, why in model.scaler.left_out.items()]
-    rows += [("Note", note) for note in found.rejected.get("notes", ())]
     return tuple(rows)
 
 

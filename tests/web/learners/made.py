@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from core.demo.population import SIMULATED, make_population
 from core.learners import find_cohorts, runs
-from core.learners.output import write_cohorts
 from core.learners.runs import CohortRun, Found
 from core.settings import Settings
 from core.store import Store
@@ -24,7 +23,7 @@ def make_run(home: Path, learners: int = 1_500, *, money: bool = True, events: b
     id_ = runs.new_id()
     files = runs.files_of(store.home, id_)
     files.assignments.parent.mkdir(parents=True, exist_ok=True)
-    write_cohorts(files.assignments, pa.array(made.learners.tolist()), table, made.domains, model)
+    runs.write_assignments(files.assignments, made, table, model)
     if events:
         runs.write_events(files.events, made)
     if money:
