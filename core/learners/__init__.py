@@ -18,6 +18,7 @@ from core.learners.importing import (
 from core.learners.kernel import Scan, constants_of, finish, scan, scan_one
 from core.learners.model import CohortModel, cohorts_of, find_cohorts
 from core.learners.partition import Parts, scan_parts
+from core.learners.recall import recall_of
 from core.learners.reference import Observation, observe, traits_of
 from core.learners.traits import TRAITS, WEEKS, Traits, traits_at
 from core.learners.warm import warm
@@ -56,6 +57,7 @@ __all__ = [
     "observe",
     "open_events",
     "read_events",
+    "recall_of",
     "runs",
     "scan",
     "scan_one",
