@@ -55,3 +55,22 @@ def test_one_learner_is_a_population_too() -> None:
     assert [cohort.learners for cohort in model.cohorts] == [1]
     with pytest.raises(EventsError, match="no events"):
         find_cohorts(from_events({}))
+
+
+@pytest.mark.slow
+def test_both_analyzers_agree_on_every_tenth_of_100_000_made_up_learners() -> None:
+    events, _ = make_population(100_000)
+    model, table = find_cohorts(events, k=5)
+    constants = model.constants
+    assert constants.recall is not None
+    names = [name for name in table.dtype.names if table.dtype[name].kind == "f"]
+    chosen = range(0, 100_000, 10)
+    plain = [traits_of(observe(events.of_learner(i), constants.as_of, constants.weeks), constants) for i in chosen]
+    for name in names:
+        values = [getattr(one, name) for one in plain]
+        expected = np.array([np.nan if value is None else value for value in values])
+        np.testing.assert_allclose(table[name][::10], expected, rtol=1e-6, atol=1e-6, err_msg=name)
+    for index, one in zip(chosen, plain, strict=True):
+        fast = traits_at(table, index, events.domains)
+        for name in ("events", "older", "trend", "top_domain", "affinity", "trajectory"):
+            assert getattr(fast, name) == getattr(one, name), (index, name)
