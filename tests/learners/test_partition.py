@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.demo.population import make_population
-from core.learners import kernel
+from core.learners import kernel, recall
 from core.learners.events import DAY_US, Event, Events, EventsError, from_events
 from core.learners.importing import collect, open_events
 from core.learners.names import Names, part_of, ranked, sort_order
@@ -144,3 +144,12 @@ def test_order_of_many_names(head: str, digits: int) -> None:
     order = sort_order(pa.array(words, pa.large_string()))
     assert order is not None
     assert [words[i] for i in order] == sorted(words)
+
+
+def test_the_model_of_recall_is_fitted_on_the_same_learners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recall, "SAMPLE", 500)
+    events, _ = make_population(3000)
+    found, _ = population(write(events, tmp_path / "shuffled.parquet", 1), parts=32)
+    assert found.scan.recall == recall_of(events, events.as_of, 12)
+    chosen = recall.in_sample(found.learners)
+    assert 400 < chosen.sum() < 600
