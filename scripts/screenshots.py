@@ -82,6 +82,29 @@ def take(page: Page, path: Path, *, whole: bool = False) -> None:
     print(path)
 
 
+def people(browser: Browser, url: str, out: Path) -> None:
+    """Take the pictures of the Cohorts and Learner pages, with a box drawn on the map."""
+    for scheme, name in (("light", "cohorts.png"), ("dark", "cohorts-dark.png")):
+        page = visit(browser, (1280, 1200), scheme, f"{url}/cohorts?x=velocity&y=concentration")
+        plane = page.locator("[class*=st-key-map] .nsewdrag").first
+        expect(plane).to_be_visible(timeout=30_000)
+        plane.scroll_into_view_if_needed()
+        page.wait_for_timeout(1500)
+        left, top, width, height = plane.evaluate(
+            "e => { const r = e.getBoundingClientRect(); return [r.left, r.top, r.width, r.height]; }"
+        )
+        page.mouse.move(left + 0.5 * width, top + 0.6 * height)
+        page.mouse.down()
+        page.mouse.move(left + 0.7 * width, top + 0.75 * height, steps=4)
+        page.mouse.move(left + 0.95 * width, top + 0.88 * height, steps=4)
+        page.mouse.up()
+        expect(page.locator(".cc-chosen h3")).to_be_visible(timeout=30_000)
+        take(page, out / name, whole=True)
+    take(visit(browser, PHONE, "light", f"{url}/cohorts"), out / "cohorts-phone.png", whole=True)
+    take(visit(browser, DESKTOP, "light", f"{url}/learner?learner=demo-000017"), out / "learner.png", whole=True)
+    take(visit(browser, PHONE, "dark", f"{url}/learner?learner=demo-000017"), out / "learner-phone.png", whole=True)
+
+
 def main() -> None:
     """Take all pictures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -103,6 +126,7 @@ def main() -> None:
         take(visit(browser, DESKTOP, "dark", url), out / "live-dark.png")
         take(visit(browser, PHONE, "light", url), out / "live-phone.png")
         take(visit(browser, DESKTOP, "light", f"{url}/checkpoints"), out / "checkpoints.png")
+        people(browser, url, out)
 
         broken = visit(browser, DESKTOP, "light", url)
         broken.get_by_role("radio", name="Errors").click()

@@ -7,6 +7,7 @@ from core.learners.cohorts import Cohort
 from core.learners.constants import Constants
 from core.learners.events import DAY_US, WEEK_US, Event, Events, EventsError, from_codes, from_columns, from_events
 from core.learners.importing import (
+    FORMATS,
     EventStream,
     MappingError,
     collect,
@@ -25,6 +26,7 @@ from core.learners.warm import warm
 
 __all__ = [
     "DAY_US",
+    "FORMATS",
     "TRAITS",
     "WEEKS",
     "WEEK_US",

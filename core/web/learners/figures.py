@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.delivery.words import percent
 from core.web.figures import PlotlyFigure
 from core.web.palette import Palette
 from core.web.views.cohorts import Evidence
@@ -97,7 +98,7 @@ def _counts(plane: Density, colours: Palette) -> list[dict[str, Any]]:
             "zmax": most,
             "showscale": False,
             "showlegend": False,
-            "hovertemplate": "%{z:,} learners here<extra></extra>",
+            "hovertemplate": "learners in this cell: %{z:,}<extra></extra>",
         },
         {
             "type": "scatter",
@@ -197,7 +198,7 @@ def told_map(plane: Density, names: Sequence[str]) -> str:
     )
     return (
         f"{plane.drawn:,} learners by {plane.x.label.lower()} and {plane.y.label.lower()}, as counts in cells. "
-        f"Centres of the cohorts: {centres}. Outlines hold {HELD:.0%} of a cohort."
+        f"Centres of the cohorts: {centres}. Outlines hold {percent(HELD)} of a cohort."
     )
 
 

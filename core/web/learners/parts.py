@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.learners.importing import FORMATS
+from core.learners import FORMATS
 from core.learners.job import Request
 from core.learners.runs import CohortRun
 from core.web import html

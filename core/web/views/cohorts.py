@@ -18,7 +18,7 @@ from core.web.views.traits import BY_NAME, FEATURES
 
 SHOWN_SD = 2.5
 """Standard deviations at which a bar is as long as it gets."""
-SIMULATED = Mark(Tone.WATCH, "science", "simulated")
+SIMULATED = Mark(Tone.WATCH, "science", "simulated learners")
 FOUND = Mark(Tone.GOOD, "groups", "cohorts found")
 
 

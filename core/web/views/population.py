@@ -155,7 +155,7 @@ def roi(revenue: NDArray[np.float64], cost: NDArray[np.float64]) -> float | None
     return float(revenue[both].sum()) / total if total > 0 else None
 
 
-_MARKS = f"Diamonds are the cohorts' means; each outline is the smallest area that holds {HELD:.0%} of a cohort."
+_MARKS = f"Diamonds are the cohorts' means; each outline is the smallest area that holds {percent(HELD)} of a cohort."
 
 
 def caption(population: Population, x: Trait, y: Trait, drawn: int) -> str:
