@@ -369,6 +369,8 @@ def activity(found: Activity, colours: Palette) -> tuple[PlotlyFigure, str]:
             "rangemode": "tozero",
         },
     }
+    if found.weeks and max(map(sum, zip(*(counts for _, counts in found.domains), strict=True))) <= 5:
+        layout["yaxis"]["dtick"] = 1  # there are no half events
     said = "; ".join(f"{domain} {sum(counts):,}" for domain, counts in found.domains)
     return {"data": data, "layout": layout}, f"Events a week. {said}."
 

@@ -89,13 +89,18 @@ def cards(run: CohortRun, population: Population) -> tuple[Card, ...]:
         Card(
             cohort.number,
             cohort.name,
-            f"{population.sizes[cohort.number]:,} learners",
+            counted(int(population.sizes[cohort.number])),
             percent(population.sizes[cohort.number] / everybody),
             cohort.sentence,
             _traits(population, cohort.number),
         )
         for cohort in found
     )
+
+
+def counted(learners: int) -> str:
+    """Say how many learners there are."""
+    return f"{learners:,} {'learner' if learners == 1 else 'learners'}"
 
 
 def _traits(population: Population, number: int) -> tuple[CardTrait, ...]:
