@@ -53,7 +53,8 @@ def to_markdown(rows: Sequence[Row], machine: Machine, began: datetime) -> str:
     day = began.astimezone(UTC).date().isoformat()
     lines += [
         "",
-        f"Measured on {day} on {machine.line()}; clients and server shared it. Figures and learners are made up.",
+        f"Measured on {day} on {machine.line()}; clients and server shared it. "
+        "The learners and the records pushed are simulated; the times are not.",
     ]
     return "\n".join(lines) + "\n"
 

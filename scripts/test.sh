@@ -1,14 +1,14 @@
 #!/bin/sh
-# All tests: most of them side by side, then those that measure time, one after another. Arguments go to pytest.
-# `-rs` lists at the end of each part what was skipped, and why.
+# All tests: first those that need the machine for themselves, one after another, then the others side by side.
+# Arguments go to pytest. `-rs` lists at the end of each part what was skipped, and why.
 set -u
 cd "$(dirname "$0")/.."
 pytest=".venv/bin/python -m pytest -rs"
 
-$pytest -m "not serial" -n "${WORKERS:-2}" --dist loadfile "$@"
-together=$?
 $pytest -m serial "$@"
 alone=$?
+$pytest -m "not serial" -n "${WORKERS:-2}" --dist loadfile "$@"
+together=$?
 
 none=5 # pytest's answer where nothing was selected
 if [ $together = $none ]; then exit $alone; fi

@@ -26,6 +26,7 @@ def demo(tmp_path: Path) -> Iterator[Server]:
         stop(server)
 
 
+@pytest.mark.serial  # other tests beside it would make its real requests slow, which is a fault of its own
 def test_a_fault_is_rolled_back_by_itself(demo: Server, visit: Callable[..., Visitor]) -> None:
     page = visit().open(demo.url)
     expect(page.get_by_role("heading", name=re.compile("Canary: 1 %"))).to_be_visible(timeout=60_000)

@@ -53,6 +53,7 @@ def wait_until_none_are_left(home: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.serial  # other tests beside it would make its real requests slow, which is a fault of its own
 def test_errors_are_rolled_back(tmp_path: Path) -> None:
     demo = start_demo(tmp_path, "--once", "--json", "--fault", "errors", "--port", str(free_port()))
     out, _ = demo.communicate(timeout=180)
