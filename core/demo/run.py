@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 
-from core.delivery import Plan, assignment_salt, load_plan
+from core.delivery import Plan, assignment_salt, load_plan, parse_plan
 from core.demo import processes
 from core.demo.api import Api
 from core.demo.faults import Fault
@@ -57,6 +57,14 @@ def run_demo(options: DemoOptions) -> int:
         return 1
 
 
+def demo_plan(*, real_learners: bool) -> Plan:
+    """Return the demo's plan, which says of real learners that only their revenue is made up."""
+    plan = load_plan(PLAN)
+    if not real_learners:
+        return plan
+    return parse_plan(plan.text.replace(plan.simulated, "revenue is made up"), PLAN.name)
+
+
 class _Demo:
     """One run: what it started is ended through `stack`, in reverse order, whatever happens."""
 
@@ -65,7 +73,7 @@ class _Demo:
         self.stop = stop
         self.stack = stack
         self.settings = get_settings()
-        self.plan: Plan = load_plan(PLAN)
+        self.plan: Plan = demo_plan(real_learners=options.events is not None)
         self.logs = self.settings.home.absolute() / "logs"
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.rate = CANARY_RATE + OTHER_RATE

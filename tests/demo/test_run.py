@@ -12,6 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from core.demo.run import demo_plan
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -97,3 +99,9 @@ def test_unreadable_events_are_said_in_a_sentence(tmp_path: Path) -> None:
     assert "column ts, domain, skill is missing" in said
     assert "Traceback" not in said
     wait_until_none_are_left(tmp_path)
+
+
+def test_of_real_learners_only_the_revenue_is_said_to_be_made_up() -> None:
+    assert demo_plan(real_learners=True).simulated == "revenue is made up"
+    assert demo_plan(real_learners=False).simulated == "learners and revenue are made up"
+    assert demo_plan(real_learners=True).phases == demo_plan(real_learners=False).phases
