@@ -16,9 +16,9 @@ setup: ## install what running needs into .venv (Python 3.11 to 3.13, nothing el
 run: setup ## live demo on real traffic, in a browser; Ctrl-C ends it
 	@$(BIN)/canary demo $(ARGS)
 
-test: ## all tests; installs what they need (Chromium only if you say so, or CI=true)
+test: ## all tests; installs what they need (system packages only if you say so, or CI=true)
 	@scripts/setup.sh test
-	@scripts/browser.sh
+	@scripts/services.sh
 	@scripts/test.sh $(ARGS)
 
 check: lint test ## format, lint, types, import rule, all tests
@@ -36,7 +36,7 @@ bench: ## what the README's figures come from
 
 screenshots: ## the pictures in docs/pictures, from a demo that really runs
 	@scripts/setup.sh test
-	@scripts/browser.sh
+	@scripts/services.sh
 	@$(BIN)/python scripts/screenshots.py $(ARGS)
 
 soak: ## kill the monitor 200 times with -9 and count what was lost or done twice
