@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from core.learners.compiled import cores
+from core.compiled import cores
 from core.learners.events import EventsError
 
 _Result = TypeVar("_Result")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.learners.compiled import BLOCK, compiled, in_blocks
+from core.compiled import BLOCK, compiled, in_blocks
 
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.int64]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.compiled import compiled, in_blocks
 from core.learners.clustering import Labels, Matrix, nearest, sampled, silhouette
-from core.learners.compiled import compiled, in_blocks
 
 FEATURES = (
     "velocity",

@@ -16,8 +16,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from core.compiled import compiled, in_blocks
 from core.learners import traits as t
-from core.learners.compiled import compiled, in_blocks
 from core.learners.constants import Constants, population_constants
 from core.learners.events import DAY_US, WEEK_US, Events
 from core.learners.recall import Recall, half_lives

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from core.learners.compiled import compiled
+from core.compiled import compiled
 
 Bytes = NDArray[np.uint8]
 Numbers = NDArray[np.int32]

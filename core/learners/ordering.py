@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from core.learners.compiled import compiled
+from core.compiled import compiled
 
 Offsets = NDArray[np.int64]
 

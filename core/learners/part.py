@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from core.compiled import compiled
 from core.learners import kernel
-from core.learners.compiled import compiled
 from core.learners.events import Events
 from core.learners.importing.collect import repeated_rows
 from core.learners.ordering import order_of

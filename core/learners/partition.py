@@ -22,9 +22,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from core.compiled import compiled, cores
 from core.learners import kernel
 from core.learners import traits as t
-from core.learners.compiled import compiled, cores
 from core.learners.events import Events, EventsError
 from core.learners.importing.canonical import EVENT_ID
 from core.learners.importing.collect import told_event

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from core.learners.compiled import compiled, in_blocks
+from core.compiled import compiled, in_blocks
 from core.learners.events import DAY_US, WEEK_US, Event, Events
 from core.learners.names import part_of
 from core.learners.series import exp_, log_1p

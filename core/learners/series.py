@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from core.learners.compiled import compiled
+from core.compiled import compiled
 
 LIMIT = 40.0
 """Arguments of `exp_` beyond it, either way, are taken for it."""

@@ -3,11 +3,11 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
+from core.compiled import BLOCK
 from core.demo.population import make_population
 from core.learners import find_cohorts, kernel
 from core.learners.clustering import Tried, choose_k, kmeans, nearest, rand_index, silhouette, try_k
 from core.learners.cohorts import features_of, fit_scaler
-from core.learners.compiled import BLOCK
 
 
 def blobs(k: int, n: int = 200, seed: int = 1) -> np.ndarray:

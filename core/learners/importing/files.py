@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from core.learners.compiled import compiled
+from core.compiled import compiled
 from core.learners.events import EventsError
 from core.learners.importing.rejected import Refusal, shown
 

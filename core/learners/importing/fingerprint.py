@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from core.learners.compiled import compiled
+from core.compiled import compiled
 from core.learners.importing.canonical import texts
 
 Ids = NDArray[np.uint64]

@@ -1,4 +1,4 @@
-"""How the loops of this room are compiled, and where the machine code is kept.
+"""How inner loops are compiled, and where the machine code is kept.
 
 In NUMBA_CACHE_DIR, in CANARY_HOME/cache/numba, or beside the module, so that compiling is paid for once.
 """
