@@ -1,7 +1,4 @@
-"""The traits of a learner: their names, their figures, one learner's record and the table of many.
-
-What each trait means is said in `reference`, which computes them in plain Python.
-"""
+"""All traits of a learner: one learner's record and the table of many."""
 
 from __future__ import annotations
 
@@ -11,23 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-WEEKS = 12  # the window, unless the caller asks for another
-SMOOTHING = 0.3
-DECAY_PER_WEEK = 0.02
-DECAY_PER_DAY = 0.05
-FAST_LEARNER = 0.65
-SCORE_RISE = 0.05
-TREND = 0.10
-TREND_WEEKS = 3
-SPECIALIST_BITS, SPECIALIST_SHARE, GENERALIST_BITS = 1.2, 0.6, 2.0
-LOW_EVIDENCE = 20
-TRANSFER, TRANSFER_STRONG = 0.3, 0.4
-ENOUGH_EVENTS = 10  # for transfer and trajectory
-ACCELERATING, DECELERATING = 1.25, 0.75
-PRIOR_USES = 10.0
+from core.learners.traits.affinity import LOW_EVIDENCE, TRANSFER
+from core.learners.traits.threshold import above
+from core.learners.traits.velocity import FAST_LEARNER
 
-TOLERANCE = 1e-9
-"""A value this close to a threshold is on it, so that rounding never decides a name (0.85 - 0.80 is a rise of 0.05)."""
+WEEKS = 12  # the window, unless the caller asks for another
 
 TRENDS = ("declining", "stable", "improving")
 AFFINITIES = ("specialist", "balanced", "generalist")
@@ -97,12 +82,12 @@ class Traits:
     @property
     def fast_learner(self) -> bool | None:
         """Whether velocity is above 0.65."""
-        return None if self.velocity is None else self.velocity > FAST_LEARNER + TOLERANCE
+        return None if self.velocity is None else above(self.velocity, FAST_LEARNER)
 
     @property
     def transfers(self) -> bool | None:
         """Whether more than 0.3 of the later half's domains are new."""
-        return None if self.transfer is None else self.transfer > TRANSFER + TOLERANCE
+        return None if self.transfer is None else above(self.transfer, TRANSFER)
 
     @property
     def low_evidence(self) -> bool:
