@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
+from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import update
 
 from core.delivery import LEASE
 from core.store import acquire_lease, beat, release_lease, schema
-from core.web.api.prometheus import Family, exposition
 
 
 @pytest.fixture
@@ -95,14 +96,23 @@ def test_figures_of_our_own(api: Any, monitor: int, running: str) -> None:
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     lines = answer.text.splitlines()
     assert f'canary_share{{deployment="{running}",flag="analyzer"}} 0.01' in lines
-    assert 'canary_flag_evaluations_total{result="baseline"} 1' in lines
-    assert 'canary_flag_evaluations_total{result="TARGETING_KEY_MISSING"} 1' in lines
-    assert 'canary_records_received_total{result="accepted"} 1' in lines
+    assert 'canary_flag_evaluations_total{result="baseline"} 1.0' in lines
+    assert 'canary_flag_evaluations_total{result="TARGETING_KEY_MISSING"} 1.0' in lines
+    assert 'canary_records_received_total{result="accepted"} 1.0' in lines
     assert "canary_monitor_up 1.0" in lines
     assert "canary_monitor_tick_late_seconds 0.01" in lines
     assert any(line.startswith("canary_records_rejected_total{reason=") for line in lines)
 
 
-def test_text_is_escaped() -> None:
-    family = Family("x", "gauge", "two\nlines \\", {(("a", 'q"\n\\'), ("b", "")): 1.5})
-    assert exposition([family]) == '# HELP x two\\nlines \\\\\n# TYPE x gauge\nx{a="q\\"\\n\\\\",b=""} 1.5\n'
+def test_prometheus_client_reads_our_figures_in_both_formats(api: Any, monitor: int, running: str) -> None:
+    for accept, parse in (
+        ("text/plain;version=0.0.4", text_string_to_metric_families),
+        ("application/openmetrics-text;version=1.0.0", openmetrics_families),
+    ):
+        answer = api.get("/metrics", headers={"Accept": accept})
+        assert answer.headers["content-type"].startswith(accept.partition(";")[0])
+        families = {family.name: family for family in parse(answer.text)}
+        assert [s.value for s in families["canary_monitor_up"].samples] == [1.0]
+        assert [s.labels["state"] for s in families["canary_deployment_under_way"].samples] == ["running"]
+        assert families["canary_flag_evaluations"].type == "counter"
+        assert "process_resident_memory_bytes" in families

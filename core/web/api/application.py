@@ -19,6 +19,7 @@ from core.web.api.auth import load_tokens
 from core.web.api.context import Context
 from core.web.api.guard import BodyGuard, HostGuard, served_names
 from core.web.api.problems import JsonAnswer
+from core.web.api.prometheus import Counts, new_registry
 
 Lifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 
@@ -48,13 +49,17 @@ def create_api(
         default_response_class=JsonAnswer,
         lifespan=lifespan,
     )
+    evaluating = switch if isinstance(switch, FlagService) else FlagService(store)
+    registry = new_registry(store, deliveries, evaluating)
     app.state.context = Context(
         settings=settings,
         store=store,
         deliveries=deliveries,
-        flags=switch if isinstance(switch, FlagService) else FlagService(store),
+        flags=evaluating,
         tokens=load_tokens(settings),
         hashed=learner_hasher(settings.home),
+        registry=registry,
+        counts=Counts(registry),
     )
     problems.install(app)
     for part in (flags, pushing, deployments, learners, health, schema):

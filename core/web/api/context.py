@@ -1,38 +1,20 @@
-"""What the API's handlers work with, and what they count."""
+"""What the API's handlers work with."""
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
+from prometheus_client import CollectorRegistry
 
 from core.delivery import Deliveries
 from core.settings import Settings
 from core.store import Store
 from core.traffic import FlagService
 from core.web.api.auth import Tokens
-
-
-class Counters:
-    """Counts of this process since it started, by name and label. Thread-safe."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._counts: Counter[tuple[str, str]] = Counter()
-
-    def add(self, name: str, label: str, count: int = 1) -> None:
-        """Count."""
-        with self._lock:
-            self._counts[name, label] += count
-
-    def of(self, name: str) -> dict[str, int]:
-        """Return the counts of a name, by label."""
-        with self._lock:
-            return {label: count for (counted, label), count in sorted(self._counts.items()) if counted == name}
+from core.web.api.prometheus import Counts
 
 
 @dataclass(frozen=True)
@@ -42,6 +24,7 @@ class Context:
     Attributes:
         flags: evaluates flags, whatever switch carries the traffic.
         hashed: turns a learner's id into what is stored.
+        registry: of our own figures. counts: those that handlers count.
     """
 
     settings: Settings
@@ -50,7 +33,8 @@ class Context:
     flags: FlagService
     tokens: Tokens
     hashed: Callable[[str], str]
-    counters: Counters = field(default_factory=Counters)
+    registry: CollectorRegistry
+    counts: Counts
 
 
 async def context_of(request: Request) -> Context:

@@ -57,7 +57,7 @@ async def evaluate(key: str, request: Request, context: Ctx) -> Response:
         return _refused(context, refused, key)
     except SwitchError as error:
         return _refused(context, ofrep.refusal_of(error), key)
-    context.counters.add("evaluations", given.variant)
+    context.counts.evaluations.labels(given.variant).inc()
     return JsonAnswer(ofrep.evaluation(given))
 
 
@@ -84,11 +84,11 @@ def _all(context: Context, learner: str) -> list[dict[str, Any]]:
         except SwitchError as error:
             found.append(ofrep.refusal_of(error).body(flag))
         else:
-            context.counters.add("evaluations", given.variant)
+            context.counts.evaluations.labels(given.variant).inc()
             found.append(ofrep.evaluation(given))
     return found
 
 
 def _refused(context: Context, refused: Refused, key: str | None) -> Response:
-    context.counters.add("evaluations", refused.code)
+    context.counts.evaluations.labels(refused.code).inc()
     return JsonAnswer(refused.body(key), refused.status)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import PlainTextResponse, Response
 
 from core.delivery import LEASE
@@ -13,7 +13,7 @@ from core.store import Lease, StoreUnavailable, current_lease
 from core.web.api.auth import Scope, require
 from core.web.api.context import Context, Ctx
 from core.web.api.problems import JsonAnswer
-from core.web.api.prometheus import Family, exposition
+from core.web.api.prometheus import exposition
 
 router = APIRouter(tags=["health"])
 
@@ -49,17 +49,10 @@ def healthz(context: Ctx) -> Response:
 
 
 @router.get("/metrics", response_class=PlainTextResponse, dependencies=[Depends(require(Scope.READ))])
-def metrics(context: Ctx) -> Response:
-    """Return our own figures in Prometheus' text format."""
-    reachable, lease = _lease(context)
-    families = [Family("canary_database_up", "gauge", "Whether the database can be read.", {(): float(reachable)})]
-    if lease is not None:
-        families += _monitor(lease)
-    if reachable:
-        families += _deployments(context)
-    families += _counters(context)
-    text = exposition(families)
-    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+def metrics(request: Request, context: Ctx) -> Response:
+    """Return our own figures in Prometheus' text format, or OpenMetrics where that is asked for."""
+    text, content_type = exposition(context.registry, request.headers.get("accept", ""))
+    return Response(text, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
 
 
 def _lease(context: Context) -> tuple[bool, Lease | None]:
@@ -68,51 +61,3 @@ def _lease(context: Context) -> tuple[bool, Lease | None]:
             return True, current_lease(connection, LEASE)
     except StoreUnavailable:
         return False, None
-
-
-def _monitor(lease: Lease) -> list[Family]:
-    held = lease.is_held(time.time())
-    return [
-        Family("canary_monitor_up", "gauge", "Whether a monitor holds the lease.", {(): float(held)}),
-        Family("canary_monitor_last_tick_timestamp_seconds", "gauge", "When the last tick ended.", {(): lease.beat}),
-        Family("canary_monitor_tick_late_seconds", "gauge", "How late the last tick began.", {(): lease.late_s}),
-        Family("canary_monitor_tick_duration_seconds", "gauge", "How long the last tick took.", {(): lease.tick_s}),
-        Family("canary_monitor_takeovers", "gauge", "How often the lease has changed hands.", {(): lease.token - 1.0}),
-    ]
-
-
-def _deployments(context: Context) -> list[Family]:
-    shares: dict[tuple[tuple[str, str], ...], float] = {}
-    states: dict[tuple[tuple[str, str], ...], float] = {}
-    for status in context.deliveries.all():
-        labels = (("deployment", status.id), ("flag", status.plan.flag))
-        if status.state.carries_traffic:
-            shares[labels] = status.share
-        if not status.state.ended:
-            states[*labels, ("state", str(status.state))] = 1.0
-    return [
-        Family("canary_share", "gauge", "Part of the learners that is to get the candidate.", shares),
-        Family("canary_deployment_under_way", "gauge", "Deployments that have not ended, by state.", states),
-    ]
-
-
-_COUNTERS = {
-    "evaluations": ("canary_flag_evaluations_total", "result", "Flag evaluations, by variant or error."),
-    "samples_received": ("canary_samples_received_total", "result", "Samples pushed."),
-    "samples_rejected": ("canary_samples_rejected_total", "reason", "Samples refused."),
-    "records_received": ("canary_records_received_total", "result", "Request and probe records pushed."),
-    "records_rejected": ("canary_records_rejected_total", "reason", "Request and probe records refused."),
-}
-
-
-def _counters(context: Context) -> list[Family]:
-    stale = Family(
-        "canary_flags_stale", "gauge", "Whether flags come from memory.", {(): float(bool(context.flags.stale))}
-    )
-    counted = [
-        Family(
-            metric, "counter", text, {((label, value),): count for value, count in context.counters.of(name).items()}
-        )
-        for name, (metric, label, text) in _COUNTERS.items()
-    ]
-    return [stale, *counted]

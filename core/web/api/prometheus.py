@@ -1,43 +1,106 @@
-"""Prometheus' text format, version 0.0.4. Pure."""
+"""Our own figures for Prometheus: what this process counts, and what the store says when it is asked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator
 
-Labels = tuple[tuple[str, str], ...]
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
+from core.delivery import LEASE, Deliveries
+from core.store import Lease, Store, StoreUnavailable, current_lease
+from core.traffic import FlagService
 
-@dataclass(frozen=True, slots=True)
-class Family:
-    """One metric: its name, kind ("gauge" or "counter"), what it means, and its value for each set of labels."""
-
-    name: str
-    kind: str
-    text: str
-    values: Mapping[Labels, float]
-
-
-def exposition(families: Iterable[Family]) -> str:
-    r"""Return metrics as text.
-
-    >>> print(exposition([Family("up", "gauge", "Whether it runs.", {(("job", 'a"b'),): 1.0})]), end="")
-    # HELP up Whether it runs.
-    # TYPE up gauge
-    up{job="a\"b"} 1.0
-    """
-    lines: list[str] = []
-    for family in families:
-        lines += [f"# HELP {family.name} {_escaped(family.text)}", f"# TYPE {family.name} {family.kind}"]
-        for labels, value in family.values.items():
-            inside = ",".join(f'{name}="{_quoted(text)}"' for name, text in labels)
-            lines.append(f"{family.name}{{{inside}}} {value!r}" if inside else f"{family.name} {value!r}")
-    return "".join(f"{line}\n" for line in lines)
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which nothing here asks for
 
 
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace("\n", r"\n")
+class Counts:
+    """What one process has counted since it started; each is a counter with one label."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, text: str, label: str) -> Counter:
+            return Counter(name, text, [label], namespace="canary", registry=registry)
+
+        self.evaluations = counter("flag_evaluations", "Flag evaluations, by variant or error.", "result")
+        self.samples = counter("samples_received", "Samples pushed.", "result")
+        self.samples_rejected = counter("samples_rejected", "Samples refused.", "reason")
+        self.records = counter("records_received", "Request and probe records pushed.", "result")
+        self.records_rejected = counter("records_rejected", "Request and probe records refused.", "reason")
 
 
-def _quoted(text: str) -> str:
-    return _escaped(text).replace('"', r"\"")
+class StoreCollector(Collector):
+    """What the store says: database, monitor, deployments; asked anew at each scrape."""
+
+    def __init__(self, store: Store, deliveries: Deliveries, flags: FlagService) -> None:
+        self._store, self._deliveries, self._flags = store, deliveries, flags
+
+    def describe(self) -> list[Metric]:
+        """Return nothing: names are known from the code, and registering must not read the database."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield one family a figure."""
+        lease: Lease | None = None
+        reachable = True
+        try:
+            with self._store.read() as connection:
+                lease = current_lease(connection, LEASE)
+        except StoreUnavailable:
+            reachable = False
+        yield _gauge("database_up", "Whether the database can be read.", float(reachable))
+        if lease is not None:
+            yield from _monitor(lease)
+        if reachable:
+            yield from self._under_way()
+        yield _gauge("flags_stale", "Whether flags come from memory.", float(bool(self._flags.stale)))
+
+    def _under_way(self) -> Iterator[Metric]:
+        labels = ["deployment", "flag"]
+        share = GaugeMetricFamily("canary_share", "Part of the learners that is to get the candidate.", labels=labels)
+        state = GaugeMetricFamily(
+            "canary_deployment_under_way", "Deployments that have not ended, by state.", labels=[*labels, "state"]
+        )
+        for status in self._deliveries.all():
+            named = [status.id, status.plan.flag]
+            if status.state.carries_traffic:
+                share.add_metric(named, status.share)
+            if not status.state.ended:
+                state.add_metric([*named, str(status.state)], 1.0)
+        yield from (share, state)
+
+
+def _monitor(lease: Lease) -> Iterator[Metric]:
+    yield _gauge("monitor_up", "Whether a monitor holds the lease.", float(lease.is_held(time.time())))
+    yield _gauge("monitor_last_tick_timestamp_seconds", "When the last tick ended.", lease.beat)
+    yield _gauge("monitor_tick_late_seconds", "How late the last tick began.", lease.late_s)
+    yield _gauge("monitor_tick_duration_seconds", "How long the last tick took.", lease.tick_s)
+    yield _gauge("monitor_takeovers", "How often the lease has changed hands.", lease.token - 1.0)
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"canary_{name}", text, value=value)
+
+
+def new_registry(store: Store, deliveries: Deliveries, flags: FlagService) -> CollectorRegistry:
+    """Return a registry of one application: the store's figures and those of the process it runs in."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(StoreCollector(store, deliveries, flags))
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    return registry
+
+
+def exposition(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
+    """Return all figures in the format that an Accept header asks for, and its content type."""
+    encode, content_type = choose_encoder(accept)
+    return encode(registry), content_type

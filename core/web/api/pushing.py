@@ -83,8 +83,12 @@ def _spans(status: Status, clock: Clock, versions: frozenset[str]) -> Spans:
 
 
 def _answer(context: Context, kind: str, accepted: int, repeated: int, rejected: Mapping[str, int]) -> dict[str, Any]:
-    context.counters.add(f"{kind}_received", "accepted", accepted)
-    context.counters.add(f"{kind}_received", "repeated", repeated)
+    counts = context.counts
+    received, refusals = (
+        (counts.samples, counts.samples_rejected) if kind == "samples" else (counts.records, counts.records_rejected)
+    )
+    received.labels("accepted").inc(accepted)
+    received.labels("repeated").inc(repeated)
     for reason, count in rejected.items():
-        context.counters.add(f"{kind}_rejected", reason, count)
+        refusals.labels(reason).inc(count)
     return {"accepted": accepted, "repeated": repeated, "rejected": dict(rejected)}
