@@ -1,21 +1,23 @@
-"""Ratios of totals whose unit is the learner, and two of them compared: revenue of one version against another's."""
+"""Revenue of one version against another's, from the sums that a phase keeps of its learners."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+import numpy as np
 from scipy import special
 
+from core.experiments.aggregates import Aggregates
+from core.experiments.estimates import POWER, ratio_of_totals
+from core.experiments.intervals import fieller
 from core.store import BusinessSums
 
 LEVEL = 0.99
 """Two-sided confidence of the single look at a phase's end."""
-POWER = 0.80
 
 
 @dataclass(frozen=True, slots=True)
-class Mean:
+class PerUnit:
     """A ratio of totals and the variance of it (not of one learner)."""
 
     value: float
@@ -36,49 +38,39 @@ class Comparison:
     low: float | None
     high: float | None
     smallest: float
-    candidate: Mean
-    baseline: Mean
+    candidate: PerUnit
+    baseline: PerUnit
 
 
-def revenue(sums: BusinessSums, unit: str) -> Mean | None:
+def aggregates(sums: BusinessSums) -> Aggregates:
+    """Return the aggregates over one version's learners; its columns are "cost", "requests", "revenue"."""
+    names = sorted(sums.sums)
+    products = [[sums.products[min(a, b), max(a, b)] for b in names] for a in names]
+    return Aggregates.from_sums(names, sums.learners, [sums.sums[name] for name in names], products)
+
+
+def revenue(sums: BusinessSums, unit: str) -> PerUnit | None:
     """Return revenue per learner or per request, over all learners of a version; None of fewer than two learners.
 
     Args:
         sums: over learners: n, totals, sums of products.
-        unit: "learner" or "request". The variance is that between learners either way, by the delta method for a ratio
-            of totals: Var(Y/X) = (S_yy - 2 R S_xy + R^2 S_xx) / (n mean(x)^2) [Deng, Knoblich & Lu, KDD 2018].
+        unit: "learner" or "request". The variance is that between learners either way.
     """
-    n = sums.learners
-    if n < 2:
+    if sums.learners < 2 or (unit != "learner" and sums.sums["requests"] <= 0):
         return None
-    y, yy = sums.sums["revenue"], sums.products["revenue", "revenue"]
-    if unit == "learner":
-        return Mean(y / n, max(0.0, yy - y * y / n) / (n - 1) / n, n)
-    x = sums.sums["requests"]
-    if x <= 0:
-        return None
-    xx, xy = sums.products["requests", "requests"], sums.products["requests", "revenue"]
-    ratio = y / x
-    squares = (yy - y * y / n) - 2 * ratio * (xy - x * y / n) + ratio**2 * (xx - x * x / n)
-    return Mean(ratio, max(0.0, squares) / (n - 1) * n / x**2, n)
+    (found,) = ratio_of_totals("revenue", None if unit == "learner" else "requests", None, [aggregates(sums)])
+    return PerUnit(float(found.value), max(0.0, float(found.variance)), sums.learners)
 
 
-def compare(candidate: Mean, baseline: Mean) -> Comparison | None:
-    """Compare two independent means; None where the baseline's is not above zero, so that nothing is relative to it.
-
-    The interval is Fieller's, which carries the baseline's noise and, unlike that of the log ratio, stands a candidate
-    without any revenue.
-    """
+def compare(candidate: PerUnit, baseline: PerUnit) -> Comparison | None:
+    """Compare two independent figures; None where the baseline's is not above zero: nothing is relative to it then."""
     if baseline.value <= 0:
         return None
     ratio = candidate.value / baseline.value
     variance = (candidate.variance + ratio**2 * baseline.variance) / baseline.value**2
     z = float(special.ndtri(0.5 + LEVEL / 2))
-    smallest = (z + float(special.ndtri(POWER))) * math.sqrt(variance)
-    g = z**2 * baseline.variance / baseline.value**2
-    if g >= 1:
+    smallest = (z + float(special.ndtri(POWER))) * float(np.sqrt(variance))
+    low, high = fieller(candidate.value, candidate.variance, baseline.value, baseline.variance, z)
+    if np.isnan(low):
         return Comparison(ratio - 1, None, None, smallest, candidate, baseline)
-    own = candidate.variance / baseline.value**2
-    half = z * math.sqrt(own * (1 - g) + ratio**2 * baseline.variance / baseline.value**2) / (1 - g)
-    centre = ratio / (1 - g)
-    return Comparison(ratio - 1, centre - half - 1, centre + half - 1, smallest, candidate, baseline)
+    return Comparison(ratio - 1, float(low) - 1, float(high) - 1, smallest, candidate, baseline)
