@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -15,10 +15,11 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 from rich.table import Table
 
 from core.cli.output import USAGE, err, fail, out, print_json
-from core.cli.root import Json, app
+from core.cli.root import Json, app, settings
+from core.store import Store, StoreUnavailable
 
 if TYPE_CHECKING:
-    from core.learners import Analysis
+    from core.learners import Analysis, EventStream, Keeping
 
 _STAGES = {"read": "reading", "traits": "computing traits", "cluster": "finding cohorts", "write": "writing"}
 
@@ -67,11 +68,22 @@ def cohorts(
     rejected: Annotated[
         Path | None, typer.Option("--rejected", metavar="FILE", help="Write rejected rows there (.csv or JSON lines).")
     ] = None,
+    remember: Annotated[
+        bool | None,
+        typer.Option(
+            "--remember/--no-remember",
+            help="Show the run on the Cohorts page. Default: if there is an installation (its database).",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Find the cohorts of the learners in an event log.
 
     Exit code 1 when the events can't be read, or the answer not be written. Rows that can't be used are counted.
+
+    Examples: `canary cohorts events.csv --out cohorts.parquet`,
+    `canary cohorts postgresql+psycopg://me@host/lms --query "SELECT * FROM events" --out cohorts.parquet`
     """
     # Not at the top: what compiles code takes half a second to load, and no other command needs it.
     from core.learners import EventsError, MappingError, analyze, dask, open_events
@@ -79,14 +91,19 @@ def cohorts(
     if scheduler is not None and engine is not Engine.DASK:
         fail("--scheduler goes with --engine dask", USAGE)
     end = _microseconds(as_of)
+    run: str | None = None
     try:
         stream = open_events(events, format_, mapping, query)
-        if rejected is not None:
-            stream.write_rejected(rejected)
-        with dask(scheduler) if engine is Engine.DASK else nullcontext() as cluster, _progress() as tell:
-            found = analyze(
-                stream, to, k=k, as_of=end, weeks=weeks, seed=seed, progress=tell, folder=folder, engine=cluster
-            )
+        with _keeping(remember) as kept:
+            if written := rejected or (kept and kept.files.rejected):
+                stream.write_rejected(written)
+            with dask(scheduler) if engine is Engine.DASK else nullcontext() as cluster, _progress() as tell:
+                found = analyze(
+                    stream, to, k=k, as_of=end, weeks=weeks, seed=seed, progress=tell, folder=folder, engine=cluster
+                )
+            if kept:
+                options = {"query": query, "format": format_, "weeks": weeks, "k": k, "seed": seed}
+                run = _remembered(kept, found, stream, to, rejected, options | {"keep_events": False})
     except (EventsError, MappingError) as error:
         fail(str(error))
     for note in found.notes:
@@ -94,9 +111,59 @@ def cohorts(
     if stream.rejected.rows:
         err.print(f"[yellow]note:[/] {escape(str(stream.rejected))}", soft_wrap=True)
     if as_json:
-        print_json(found.to_json())
-    else:
-        _print(found, to)
+        print_json(found.to_json() | {"run": run})
+        return
+    _print(found, to)
+    if run is not None:
+        out.print(f"On the Cohorts page: {_link(run)}", soft_wrap=True)
+
+
+@contextmanager
+def _keeping(wanted: bool | None) -> Iterator[Keeping | None]:
+    """Yield what remembers the run in the home; None where it isn't wanted, or nobody has said so and there is none."""
+    from core.learners import Keeping
+
+    if wanted is False or (wanted is None and not _installed()):
+        yield None
+        return
+    at = settings()
+    try:
+        store = Store.open(at.url, at.home)
+    except (StoreUnavailable, OSError) as error:
+        if wanted:
+            fail(f"the run can't be remembered: {error}")
+        err.print(f"[yellow]note:[/] the run won't be remembered: {escape(str(error))}", soft_wrap=True)
+        yield None
+        return
+    try:
+        with Keeping(store) as kept:
+            yield kept
+    finally:
+        store.close()
+
+
+def _installed() -> bool:
+    at = settings()
+    return at.database_url is not None or (at.home / "canary.sqlite").exists()
+
+
+def _remembered(
+    kept: Keeping, found: Analysis, stream: EventStream, to: Path, rejected: Path | None, options: dict[str, Any]
+) -> str | None:
+    """Remember what was found; the answer is there without that, too."""
+    from core.learners import EventsError
+
+    try:
+        return kept.keep(found, stream, to, rejected, options).id
+    except (StoreUnavailable, EventsError, OSError) as error:
+        err.print(f"[yellow]note:[/] the run isn't remembered: {escape(str(error))}", soft_wrap=True)
+        return None
+
+
+def _link(run: str) -> str:
+    at = settings()
+    host = "localhost" if at.host in ("0.0.0.0", "::") else at.host
+    return f"http://{f'[{host}]' if ':' in host else host}:{at.port}/cohorts?run={run}"
 
 
 def _microseconds(text: str | None) -> int | None:

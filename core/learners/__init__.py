@@ -16,6 +16,7 @@ from core.learners.importing import (
     open_events,
     read_events,
 )
+from core.learners.keeping import Keeping
 from core.learners.kernel import Scan, constants_of, finish, scan, scan_one
 from core.learners.model import CohortModel, cohorts_of, find_cohorts
 from core.learners.partition import Parts, scan_parts
@@ -38,6 +39,7 @@ __all__ = [
     "EventStream",
     "Events",
     "EventsError",
+    "Keeping",
     "MappingError",
     "Observation",
     "Parts",

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,8 @@ import pyarrow as pa
 from core.learners.analysis import analyze, weeks_for_half
 from core.learners.events import Events, EventsError
 from core.learners.importing import EventStream, MappingError, collect, open_events, parse_mapping
-from core.learners.importing.canonical import EXTRA_NUMBERS
+from core.learners.keeping import STAGE_OF, found_in, money_in, refused
 from core.learners.model import find_cohorts
-from core.learners.money import money_of
 from core.learners.runs import (
     CohortRun,
     Found,
@@ -140,26 +139,12 @@ def read(request: Request, told: Told, rejected: Path) -> Read:
     stream = _opened(request).write_rejected(rejected)
     told.rows = lambda: stream.rows
     events = collect(stream)
-    refused = _refused(stream, rejected)
-    return Read(events, request.name or stream.source, rejected=refused, money=_money(request, stream))
+    return Read(events, request.name or stream.source, rejected=refused(stream, rejected), money=money_in(stream))
 
 
 def _opened(request: Request) -> EventStream:
     mapping = parse_mapping(request.mapping, "mapping.yaml") if request.mapping.strip() else None
     return open_events(request.source, request.format, mapping, request.query)
-
-
-def _refused(stream: EventStream, rejected: Path) -> dict[str, Any]:
-    """Return what was rejected; an empty file of rejected rows isn't kept."""
-    told = stream.rejected.to_json() | {"skipped": stream.skipped, "notes": list(stream.notes)}
-    if not told["rows"]:
-        rejected.unlink(missing_ok=True)
-    return told
-
-
-def _money(request: Request, stream: EventStream) -> pa.Table | None:
-    """Return revenue and cost by learner, read anew, where the source has either."""
-    return None if set(EXTRA_NUMBERS).isdisjoint(stream.mapping.fields) else money_of(_opened(request))
 
 
 Reader = Callable[[Request, Told, Path], Read]
@@ -219,35 +204,22 @@ def _thin(active: int, learners: int, weeks: int, enough: int) -> str:
     )
 
 
-_STAGE_OF = {"read": "reading", "traits": "finding cohorts", "cluster": "finding cohorts", "write": "writing"}
-
-
 def _streamed(request: Request, told: Told, files: RunFiles) -> Found:
     stream = _opened(request).write_rejected(files.rejected)
     told.rows = lambda: stream.rows
     stages = ["reading"]
 
     def progress(stage: str, rows: int) -> None:  # noqa: ARG001 -- the stream knows
-        if _STAGE_OF[stage] != stages[-1]:
-            stages.append(_STAGE_OF[stage])
+        if STAGE_OF[stage] != stages[-1]:
+            stages.append(STAGE_OF[stage])
             told.at(stages[-1])
 
     got = analyze(
         stream, files.assignments, k=request.k, weeks=request.weeks, seed=request.seed, progress=progress,
         folder=files.assignments.parent,
     )  # fmt: skip
-    refused = _refused(stream, files.rejected) | {"notes": list(got.notes)}
-    if (money := _money(request, stream)) is not None:
-        write_money(files.money, money)
-    return Found(
-        source=request.name or stream.source,
-        learners=got.learners,
-        events=got.events,
-        model=got.model,
-        options=request.options(),
-        rejected=refused,
-        seconds=told.seconds(),
-    )
+    found = found_in(got, stream, files, request.name or stream.source, request.options())
+    return replace(found, seconds=told.seconds())
 
 
 def run(reader: Reader = read) -> int:

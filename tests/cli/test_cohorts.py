@@ -8,8 +8,10 @@ from typer.testing import CliRunner
 
 from core.cli.root import app
 from core.demo.population import make_population
-from core.learners import CohortModel, find_cohorts, kernel
+from core.learners import CohortModel, find_cohorts, kernel, runs
 from core.learners.output import MODEL_KEY
+from core.settings import Settings
+from core.store import Store
 
 OULAD = Path(__file__).parents[3] / "shared" / "data" / "oulad"
 NAMES = [
@@ -34,7 +36,7 @@ NAMES = [
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Path:
+def made(tmp_path: Path, home: Path) -> Path:
     events, _ = make_population(1500)
     pq.write_table(events.table(), tmp_path / "events.parquet")
     return tmp_path / "events.parquet"
@@ -50,7 +52,7 @@ def test_json_and_parquet_are_as_documented(made: Path, tmp_path: Path) -> None:
     code, told, said = run(made, "--out", out, "--json")
     assert code == 0, said
     document = json.loads(told)
-    assert list(document) == ["learners", "events", "seconds", "k", "quality", "cohorts", "rejected"]
+    assert list(document) == ["learners", "events", "seconds", "k", "quality", "cohorts", "rejected", "run"]
     assert list(document["seconds"]) == ["read", "traits", "cluster", "write", "total"]
     assert document["rejected"] == {"rows": 0, "reasons": {}}
     assert sum(cohort["learners"] for cohort in document["cohorts"]) == document["learners"] == 1500
@@ -103,7 +105,7 @@ def test_a_table_for_people(made: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not OULAD.exists(), reason="needs the OULAD tables in ../shared/data")
-def test_a_window_that_misses_most_learners_is_said(tmp_path: Path) -> None:
+def test_a_window_that_misses_most_learners_is_said(tmp_path: Path, home: Path) -> None:
     code, told, said = run(OULAD, "--out", tmp_path / "c.parquet", "--json")
     assert code == 0
     assert "only 7 of 23,369 learners have an event in the last 12 weeks" in said.replace("\n", " ")
@@ -144,3 +146,61 @@ def test_learners_come_out_as_the_kernel_finds_them(made: Path, tmp_path: Path) 
     top = [events.domains[code] for code in traits["top_domain"]]
     assert table["top_domain"].to_pylist() == top
     assert table["events"].to_pylist() == traits["events"].tolist()
+
+
+def remembered(home: Path) -> list[runs.CohortRun]:
+    store = Store.open(Settings(home=home).url, home)
+    try:
+        with store.read() as connection:
+            return runs.all_runs(connection)
+    finally:
+        store.close()
+
+
+def test_a_run_is_remembered_where_there_is_an_installation(made: Path, tmp_path: Path, home: Path) -> None:
+    out, rows = tmp_path / "c.parquet", pq.read_table(made)
+    rows = rows.append_column("revenue", pa.array([2.0] * len(rows)))
+    rows = rows.append_column("cost", pa.array([None, 1.0] * (len(rows) // 2) + [None] * (len(rows) % 2)))
+    pq.write_table(pa.concat_tables([rows, rows.slice(0, 7)]), made)
+    code, told, _ = run(made, "--out", out, "--json")
+    assert (code, json.loads(told)["run"]) == (0, None)  # there is none yet
+    assert not any(home.iterdir())
+
+    code, told, said = run(made, "--out", out, "--remember")
+    assert code == 0, said
+    [found] = remembered(home)
+    assert f"http://127.0.0.1:8501/cohorts?run={found.id}" in told
+    files = runs.files_of(home, found.id)
+    assert pq.read_table(files.assignments).equals(pq.read_table(out))
+    assert files.rejected.read_text().count("the event is there twice") == 7
+    assert found.found.source == str(made)
+    assert found.found.rejected["rows"] == 7
+    assert found.found.simulated == ""
+    assert set(found.found.seconds) == {"reading", "finding cohorts", "writing", "total"}
+    money = pq.read_table(files.money)
+    assert sum(money["revenue"].to_pylist()) == 2.0 * len(rows)
+    assert CohortModel.from_json(pq.read_metadata(out).metadata[MODEL_KEY].decode()).to_json() == found.model.to_json()
+
+    code, told, _ = run(made, "--out", out, "--json", "--rejected", tmp_path / "r.csv")  # now there is one
+    assert [one.id for one in remembered(home)] == [json.loads(told)["run"], found.id]
+    newest = runs.files_of(home, json.loads(told)["run"])
+    assert newest.rejected.read_bytes() == (tmp_path / "r.csv").read_bytes()
+    code, told, _ = run(made, "--out", out, "--json", "--no-remember")
+    assert (code, json.loads(told)["run"], len(remembered(home))) == (0, None, 2)
+
+
+def test_what_cannot_be_remembered_is_answered_all_the_same(made: Path, tmp_path: Path, home: Path) -> None:
+    (home / "canary.sqlite").write_text("no database")
+    code, told, said = run(made, "--out", tmp_path / "c.parquet", "--json")
+    assert (code, json.loads(told)["run"]) == (0, None)
+    assert "won't be remembered" in said
+    code, _, said = run(made, "--out", tmp_path / "d.parquet", "--remember")
+    assert code == 1
+    assert "can't be remembered" in said
+    assert not (tmp_path / "d.parquet").exists()
+
+
+def test_nothing_is_kept_of_a_run_that_fails(made: Path, tmp_path: Path, home: Path) -> None:
+    assert run(made, "--out", tmp_path / "c.parquet", "--remember", "--as-of", "1999-01-01")[0] == 1
+    assert remembered(home) == []
+    assert list((home / runs.FOLDER).iterdir()) == []

@@ -48,6 +48,10 @@ class EventStream:
         self._sources = sources
         self._out: Path | None = None
 
+    def again(self) -> EventStream:
+        """Return the same source and mapping as a stream of its own: what this one counted and writes stays."""
+        return EventStream(self._sources, self.mapping, self.source)
+
     def write_rejected(self, path: Path) -> EventStream:
         """Write rejected rows to a file while the stream is read: CSV if its name ends so, else JSON lines.
 
