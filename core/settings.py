@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -31,6 +32,21 @@ class Settings(BaseSettings):
     monitor: bool = Field(True, description="run the monitor inside the server process")
     tick_s: float = Field(5.0, gt=0, description="longest wall time between two ticks of the monitor, seconds")
     lease_s: float = Field(6.0, gt=0, description="wall seconds without a tick after which another monitor takes over")
+    switch: Literal["flags", "haproxy", "webhook"] = Field("flags", description="what moves the traffic")
+    switch_timeout_s: float = Field(1.0, gt=0, description="longest wait for the switch to be set, or read, seconds")
+    haproxy_sockets: tuple[str, ...] = Field((), description="stats sockets of every HAProxy: /path or host:port")
+    haproxy_map: str = Field("/etc/haproxy/canary.map", description="the map, as haproxy.cfg names it")
+    haproxy_map_file: Path | None = Field(None, description="the map's file as seen from here; default: haproxy_map")
+    haproxy_persist: bool = Field(True, description="write the map's file, so that a restart brings the same share")
+    haproxy_seed: int = Field(7, ge=0, le=0xFFFFFFFF, description="SEED in haproxy.cfg's xxh32(SEED)")
+    webhook_url: str | None = Field(None, description="address that is told the share (POST) and asked for it (GET)")
+    webhook_secret: SecretStr | None = Field(None, description="signs what is sent to the webhook (HMAC-SHA256)")
+    webhook_read: Literal["get", "answer"] = Field(
+        "get", description="how the share is read back: by GET, or from the answer to the POST"
+    )
+    webhook_http_hosts: tuple[str, ...] = Field(
+        (), description="hosts that the webhook may reach by http, without encryption"
+    )
     compact_after_s: tuple[tuple[float, float], ...] = Field(
         ((2 * 86_400.0, 300.0), (14 * 86_400.0, 3_600.0)),
         description="(age, span) in plan seconds: samples older than age are merged to spans",
@@ -54,6 +70,19 @@ class Settings(BaseSettings):
             )
         if any(age <= 0 or span <= 0 for age, span in self.compact_after_s):
             raise ValueError("compact_after_s: ages and spans must be above zero")
+        return self
+
+    @model_validator(mode="after")
+    def _switch_is_complete(self) -> Settings:
+        if self.switch == "haproxy" and not self.haproxy_sockets:
+            raise ValueError('switch is "haproxy": haproxy_sockets must name at least one stats socket')
+        if self.switch == "webhook" and (self.webhook_url is None or self.webhook_secret is None):
+            raise ValueError('switch is "webhook": webhook_url and webhook_secret must be set')
+        # A tick of the monitor sets and reads, and has to end before another monitor takes over.
+        if self.switch != "flags" and 3 * self.switch_timeout_s > self.lease_s:
+            raise ValueError(
+                f"switch_timeout_s ({self.switch_timeout_s:g}) must be at most a third of lease_s ({self.lease_s:g})"
+            )
         return self
 
     @property

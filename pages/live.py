@@ -44,7 +44,7 @@ def now() -> None:
         return
     status, speed = found.status, found.clock.speed
     parts.follow(status)
-    beat = pulse.pulse(status, found.lease, found.newest, found.clock, found.wall)
+    beat = pulse.pulse(status, found.lease, found.newest, found.clock, found.wall, found.incidents)
     if paused:
         st.html(html.banner([f"Paused: this is how it was at {times.exact_time(found.now)}"]))
     if beat.alarms:

@@ -14,8 +14,10 @@ def machinery() -> None:
     """Draw what changes by itself."""
     lease, clock, wall = reading.monitor_lease()
     mark, monitor = system.monitor_facts(lease, wall, reading.settings().tick_s)
-    with st.grid(3, min_column_width=300, gap="medium"):
+    switch_mark, switch = system.switch_facts(*reading.traffic_switch())
+    with st.grid(2, min_column_width=300, gap="medium"):
         parts.facts("Monitor", monitor, mark)
+        parts.facts("Traffic switch", switch, switch_mark)
         parts.facts("Database", reading.database())
         parts.facts("Clock", system.clock_facts(clock, wall))
 

@@ -27,6 +27,7 @@ from core.delivery import (
     verdict_to_json,
 )
 from core.delivery.words import duration, percent
+from core.traffic import SwitchError
 
 
 @app.command()
@@ -45,7 +46,7 @@ def deploy(
     with deliveries() as service:
         try:
             status = service.create(plan, actor(), reason)
-        except Busy as error:
+        except (Busy, SwitchError) as error:
             fail(str(error))
         if draft:
             _answer(service, Outcome(status, None, True), as_json)
@@ -105,7 +106,10 @@ def abort(reason: Reason, deployment: DeploymentId = None, as_json: Json = False
 
 @app.command()
 def rollback(reason: Reason, deployment: DeploymentId = None, as_json: Json = False) -> None:
-    """Send all traffic to the baseline at once. Needs no running server and no monitor; safe to repeat."""
+    """Send all traffic to the baseline at once. Needs no running server and no monitor; safe to repeat.
+
+    Exit code 1 where it is decided and recorded, but the traffic switch has not confirmed it: run it again.
+    """
     _act(Command(Action.ROLL_BACK, actor(), reason), deployment, as_json)
 
 
@@ -172,8 +176,8 @@ def _answer(service: Deliveries, outcome: Outcome, as_json: bool) -> None:
         _print_status(service, outcome.status, None)
         if outcome.note:
             err.print(f"[yellow]{escape(outcome.note)}[/]", soft_wrap=True)
-    if refusal is not None and not refusal.already:
-        stop(NO)
+    if (refusal is not None and not refusal.already) or not outcome.switched:
+        stop(NO)  # whoever scripts a rollback must not go on while the traffic is where it was
 
 
 def _print_status(service: Deliveries, status: Status, verdict: Verdict | None) -> None:

@@ -15,7 +15,7 @@ from core.cli.output import USAGE, fail
 from core.delivery import Deliveries
 from core.settings import Settings, get_settings
 from core.store import Store
-from core.traffic import FlagService
+from core.traffic import SwitchSettings, open_flags, open_switch
 
 app = typer.Typer(
     name="canary",
@@ -61,11 +61,15 @@ def settings() -> Settings:
 
 @contextmanager
 def deliveries() -> Iterator[Deliveries]:
-    """Open the store for one command. Works with no server running: what is committed here is what the flags serve."""
+    """Open the store and the switch for one command. Works with no server running: a rollback is done from here."""
     at = settings()
     store = Store.open(at.url, at.home)
     try:
-        yield Deliveries(store, FlagService(store))
+        try:
+            switch = open_switch(at, open_flags(at, store))
+        except SwitchSettings as error:
+            fail(f"settings (CANARY_* or canary.toml): {error}", USAGE)
+        yield Deliveries(store, switch)
     finally:
         store.close()
 

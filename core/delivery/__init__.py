@@ -2,6 +2,7 @@
 
 from core.delivery import quantities, words
 from core.delivery.describe import PlanDescription, describe
+from core.delivery.drift import Reading, read_switch, restore_switch
 from core.delivery.judge import judge
 from core.delivery.machine import allowed, apply, decide
 from core.delivery.model import (
@@ -33,12 +34,15 @@ from core.delivery.records import (
 )
 from core.delivery.rehearse import Rehearsal, rehearse_groups
 from core.delivery.series import Series
-from core.delivery.service import Busy, Deliveries, Outcome
+from core.delivery.service import SWITCH_DRIFTED, SWITCH_FAILED, SWITCH_UNREADABLE, Busy, Deliveries, Outcome
 from core.delivery.simulate import false_rollback_table
 from core.delivery.wire import status_to_json, verdict_from_json, verdict_to_json
 
 __all__ = [
     "LEASE",
+    "SWITCH_DRIFTED",
+    "SWITCH_FAILED",
+    "SWITCH_UNREADABLE",
     "WARN_ONLY",
     "Action",
     "Busy",
@@ -59,6 +63,7 @@ __all__ = [
     "Plan",
     "PlanDescription",
     "PlanError",
+    "Reading",
     "Refusal",
     "Rehearsal",
     "Role",
@@ -82,7 +87,9 @@ __all__ = [
     "load_plan",
     "parse_plan",
     "quantities",
+    "read_switch",
     "rehearse_groups",
+    "restore_switch",
     "status_to_json",
     "verdict_from_json",
     "verdict_to_json",

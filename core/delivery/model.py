@@ -134,7 +134,7 @@ class Status:
         checkpoints_done: how many of this phase's checkpoints are judged.
         judged_at: plan time of the last judgement.
         switched_revision: revision at which the switch was last read back as set (see `needs_switch`).
-        switch_revision: revision at which `share` last changed.
+        switch_revision: revision at which `share` last changed, or the switch was found to differ and is set anew.
         rolled_back_at: plan time of the decision. switched_at: of the last read-back.
         verified_at: end of the clean window that proved the rollback.
         verification: "" while it is not known, then "verified" or "unverified".

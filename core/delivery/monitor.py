@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from core.delivery import records
+from core.delivery.drift import watch_switch
 from core.delivery.judge import judge
 from core.delivery.machine import MONITOR, decide
 from core.delivery.model import Action, Command, State, Status, Verdict
@@ -44,6 +45,7 @@ from core.store import (
     load_samples,
     release_lease,
 )
+from core.traffic import SwitchError
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +54,8 @@ MAX_LOOKS = 500  # looks judged in one tick when catching up; beyond, the step b
 BUSINESS_EVERY = 20  # looks between two readings of the per-learner totals, which change slowly and cost a full scan
 COMPACT_EVERY_S = 600.0  # wall seconds
 COMPACT_BATCHES = 20  # in one tick; what is left waits for the next time
+SWITCH_EVERY_S = 5.0  # wall seconds between two looks at what the traffic switch does
+SWITCH_RETRY_S = (1.0, 15.0)  # shortest and longest wait after a switch that could not be set or read, doubled between
 NOT_JUDGED = "not judged"
 
 
@@ -113,6 +117,9 @@ class Monitor:
         self._judged_to: dict[str, float] = {}
         self._watches: dict[tuple[str, int, float], _Watch] = {}
         self._compacted = time.monotonic()
+        self._switch_looked = float("-inf")
+        self._switch_failures = 0
+        self._switch_due = float("-inf")
 
     def run(self, stop: threading.Event) -> None:
         """Tick until told to stop. Nothing that goes wrong in a tick ends the monitor: it is logged and tried again."""
@@ -143,12 +150,14 @@ class Monitor:
             return Tick(False, time.monotonic() - began, 0)
         verdicts: dict[str, Verdict] = {}
         try:
-            live = [s for s in self.deliveries.all() if _concerns(s)]
+            known = self.deliveries.all()
+            live = [s for s in known if _concerns(s)]
             self._excuse_a_stall(late_s, live)
             for status in live:
                 verdict = self._look_safely(status)
                 if verdict is not None:
                     verdicts[status.id] = verdict
+            self._watch_switch({s.plan.flag for s in known if s.phase >= 0})
             self._forget(live)
             self._compact(live)
             with self.store.transaction() as tx:
@@ -241,8 +250,9 @@ class Monitor:
 
     def _look(self, status: Status) -> Verdict | None:
         """Judge one deployment at every moment that is due and act; return the last verdict."""
-        if status.needs_switch and not self.deliveries.reconcile(status.id, self._fence):
+        if status.needs_switch and self._switch_is_due():
             # Judging goes on: a switch that refuses to go up must not stop a rollback from being decided.
+            self._switch_did(self.deliveries.reconcile(status.id, self._fence))
             status = self.deliveries.status(status.id)
         if status.state is State.SCHEDULED:
             self._start_on_time(status)
@@ -251,6 +261,26 @@ class Monitor:
             self._prove_rollback(status)
             return None
         return self._judge(status)
+
+    def _switch_is_due(self) -> bool:
+        """Say whether the switch may be tried: after failures, which may cost a time-out each, less and less often."""
+        return time.monotonic() >= self._switch_due
+
+    def _switch_did(self, well: bool) -> None:
+        shortest, longest = SWITCH_RETRY_S
+        self._switch_failures = 0 if well else self._switch_failures + 1
+        wait = 0.0 if well else min(longest, shortest * 2.0 ** (self._switch_failures - 1))
+        self._switch_due = time.monotonic() + wait
+
+    def _watch_switch(self, flags: set[str]) -> None:
+        """Look whether the traffic still is as it was decided, also long after: what is rolled back stays so."""
+        now = time.monotonic()
+        if not self.deliveries.switch.watched or now - self._switch_looked < SWITCH_EVERY_S:
+            return
+        self._switch_looked = now
+        for flag in sorted(flags):
+            if self._switch_is_due():
+                self._switch_did(watch_switch(self.deliveries, flag, self._fence))
 
     def _start_on_time(self, status: Status) -> None:
         now = self.store.clock().now()
@@ -398,7 +428,11 @@ class Monitor:
         since = now - NO_TRAFFIC_SPANS * plan.sample_s
         late = frame.select(frame.start + frame.seconds > since)
         if status.switched_at < since and not (late.requests.sum() or late.fallbacks.sum()):
-            answers = [self.deliveries.switch.evaluate(plan.flag, f"rollback-check-{n}") for n in range(EVALUATIONS)]
+            try:
+                answers = [self.deliveries.switch.evaluate(plan.flag, f"rollback-{n}") for n in range(EVALUATIONS)]
+            except SwitchError as error:
+                logger.warning("%s: nothing proves its rollback yet: %s", status.id, error)
+                return
             astray = sum(answer.value != plan.baseline for answer in answers)
             few = int(frame.requests.sum() + frame.fallbacks.sum())
             traffic = f"no traffic after {few:,} requests" if few else "no traffic"

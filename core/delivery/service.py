@@ -15,12 +15,18 @@ from core.delivery import machine, records
 from core.delivery.model import Action, Change, Command, Refusal, State, Status
 from core.delivery.plan import Plan
 from core.delivery.words import percent
+from core.delivery.words import switch as say_switch
 from core.store import Store, Tx
-from core.traffic import SwitchError, TrafficSwitch
+from core.traffic import RowsUnavailable, SwitchError, TrafficSwitch, committed_rule
 
 logger = logging.getLogger(__name__)
 
-SWITCH_FAILED = "switch failed"
+SWITCH_FAILED, SWITCH_DRIFTED, SWITCH_UNREADABLE = "switch failed", "switch drifted", "switch unreadable"
+SWITCH_CAUSES = frozenset({SWITCH_FAILED, SWITCH_DRIFTED, SWITCH_UNREADABLE})
+"""What incidents of the traffic switch are because of."""
+
+_ROUNDS = 3
+"""Decisions that one caller sees through to the switch; more, in such short time, are left to the monitor."""
 
 Fence = Callable[[Tx], None]
 
@@ -58,7 +64,10 @@ class Deliveries:
 
         Raises:
             Busy: a deployment of the same flag has not ended yet.
+            SwitchError: the switch can't set one of the plan's shares exactly.
         """
+        for phase in plan.phases:
+            self.switch.check(plan.flag, phase.share)
         with self.store.transaction() as tx:
             for other in records.read_all(tx.connection, plan.flag):
                 if not other.state.ended:
@@ -117,12 +126,15 @@ class Deliveries:
             # What was decided earlier may still be on its way to the switch: a second click sees it through.
             return Outcome(before, change, self.reconcile(deployment_id, fence))
         switched = self.reconcile(deployment_id, fence)
-        note = (
-            ""
-            if switched
-            else "decided and recorded, but the traffic switch has not confirmed it yet; it is tried again"
+        return Outcome(self.status(deployment_id), None, switched, "" if switched else self._unconfirmed(deployment_id))
+
+    def _unconfirmed(self, deployment_id: str) -> str:
+        with self.store.read() as connection:
+            open_now = records.incidents(connection, deployment_id, open_only=True)
+        why = next((f" ({i.summary})" for i in open_now if i.cause == SWITCH_FAILED), "")
+        return (
+            f"decided and recorded, but the traffic switch has not confirmed it yet{why}; a running monitor tries again"
         )
-        return Outcome(self.status(deployment_id), None, switched, note)
 
     @staticmethod
     def _overruled(tx: Tx, status: Status, command: Command) -> Refusal | None:
@@ -142,10 +154,14 @@ class Deliveries:
         return Refusal(f"deployment {under_way[0]} of flag {status.plan.flag!r} is under way and decides: {hint}")
 
     def _commit(self, tx: Tx, before: Status, change: Change, command: Command) -> None:
-        records.replace_deployment(tx, before, change.status)
+        after, open_now = change.status, records.incidents(tx.connection, before.id, open_only=True)
+        settles = command.by_person and command.action in {Action.RESUME, Action.RETRY, Action.ADVANCE, Action.ABORT}
+        if settles and any(incident.cause == SWITCH_DRIFTED for incident in open_now):
+            after = replace(after, switch_revision=after.revision)  # set anew, whatever it has drifted to
+        records.replace_deployment(tx, before, after)
         tx.append(change.kind, command.actor, command.reason, before.id, change.data)
-        if command.by_person and command.action in {Action.RESUME, Action.RETRY, Action.ADVANCE, Action.ABORT}:
-            for incident in records.incidents(tx.connection, before.id, open_only=True):
+        if settles:
+            for incident in open_now:
                 records.close_incident(tx, incident, command.actor, f"{command.action}: {command.reason}")
         if not command.by_person and (command.halt or command.action is Action.ROLL_BACK):
             records.open_incident(tx, before.id, change.kind, command.reason, command.actor)
@@ -153,27 +169,43 @@ class Deliveries:
     def reconcile(self, deployment_id: str, fence: Fence | None = None) -> bool:
         """Bring the switch to the share that was decided, read it back and log it; True when it is there.
 
-        Safe to call at any time by anybody: setting is idempotent, and the log gets one event a decision.
+        Safe to call at any time by anybody: setting is idempotent, and the log gets one event a decision. What was
+        decided while the switch was being set is set after it.
         """
-        status = self.status(deployment_id)
-        if not status.needs_switch:
-            return True
+        for _ in range(_ROUNDS):
+            status = self.status(deployment_id)
+            if not status.needs_switch:
+                return True
+            settled = self._settle(status, fence)
+            if settled is not None:
+                return settled
+        return False
+
+    def _settle(self, status: Status, fence: Fence | None) -> bool | None:
+        """Set, read back and log what a status says; None where another decision was committed meanwhile."""
         try:
             self.switch.set(status.plan.flag, status.share, status.revision)
             seen = self.switch.get(status.plan.flag)
         except SwitchError as error:
+            if self.status(status.id).switch_revision != status.switch_revision:
+                return None
             if not self._superseded(status):
                 self._switch_failed(status, str(error))
             return False
-        if seen.stale or seen.share != status.share:
-            self._switch_failed(status, f"asked for {status.share:g}, read back {seen.share:g} from {seen.source}")
+        if seen.stale or not seen.agrees(status.share):
+            self._switch_failed(status, f"asked for {percent(status.share)}, but {say_switch(seen)}")
             return False
         with self.store.transaction() as tx:
             if fence is not None:
                 fence(tx)
-            current = records.read_status(tx.connection, deployment_id)
-            if current.switch_revision != status.switch_revision or not current.needs_switch:
-                return not current.needs_switch
+            current = records.read_status(tx.connection, status.id)
+            if current.switch_revision != status.switch_revision:
+                # Others may have set theirs before we set ours, which was out of date by then: theirs is set again.
+                if not current.needs_switch:
+                    self._set_again(tx, current)
+                return None
+            if not current.needs_switch:
+                return True
             now = self.store.clock().now()
             after = replace(
                 current, revision=current.revision + 1, switched_revision=current.switch_revision, switched_at=now
@@ -181,15 +213,18 @@ class Deliveries:
             records.replace_deployment(tx, current, after)
             data = {"share": status.share, "source": seen.source, "attempt": status.attempt, "revision": after.revision}
             actor = "monitor" if fence else "switch"
-            tx.append(
-                "traffic switched", actor, f"read back: {percent(seen.share)} of the learners", deployment_id, data
-            )
-            for incident in records.incidents(tx.connection, deployment_id, open_only=True):
-                if incident.cause == SWITCH_FAILED:
+            tx.append("traffic switched", actor, f"read back: {percent(seen.share)} of the learners", status.id, data)
+            for incident in records.incidents(tx.connection, status.id, open_only=True):
+                if incident.cause in {SWITCH_FAILED, SWITCH_UNREADABLE}:
                     records.close_incident(
                         tx, incident, actor, "the switch was read back at the share that was decided"
                     )
         return True
+
+    @staticmethod
+    def _set_again(tx: Tx, current: Status) -> None:
+        revision = current.revision + 1
+        records.replace_deployment(tx, current, replace(current, revision=revision, switch_revision=revision))
 
     def _superseded(self, status: Status) -> bool:
         """Let go of a switch that was never read back and now follows a later deployment; True where that is so."""
@@ -241,6 +276,8 @@ class Deliveries:
         Before the first one has begun it is the newest draft. None where it can't be told.
         """
         try:
-            return self.status(self.switch.evaluate(flag, "").rule.deployment)
-        except (SwitchError, records.Unknown):
+            # Of the committed rows, not of the switch: it may be down just when somebody wants to roll back.
+            rule = committed_rule(self.store, flag)
+            return None if rule is None else self.status(rule.deployment)
+        except (RowsUnavailable, records.Unknown):
             return None

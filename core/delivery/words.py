@@ -9,6 +9,7 @@ import math
 
 from core.delivery.plan import Figure, Limit
 from core.delivery.quantities import say_bytes, say_count, say_duration, say_share
+from core.traffic import SwitchState
 
 _OPERATOR_WORDS = {"<": "under", "<=": "at most", ">": "over", ">=": "at least", "==": "exactly"}
 
@@ -78,3 +79,13 @@ def exact(about: Figure, value: float) -> str:
 def limit(of: Limit) -> str:
     """Say a limit: "under 1 %", "at least 99.9 %"."""
     return f"{_OPERATOR_WORDS[of.op]} {exact(of.figure, of.value)}"
+
+
+def switch(seen: SwitchState) -> str:
+    """Say what was read from a traffic switch: "HAProxy at ... gives the candidate 10 %, 1 % after a restart"."""
+    parts = [f"{seen.source} gives the candidate {percent(seen.share)}"]
+    if seen.lowest is not None:
+        parts.append(f"in another place {percent(seen.lowest)}")
+    if seen.restart is not None and seen.restart != seen.share:
+        parts.append(f"{percent(seen.restart)} after a restart")
+    return ", ".join(parts) + (" (as last known)" if seen.stale else "")

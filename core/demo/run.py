@@ -98,6 +98,7 @@ class _Demo:
             "CANARY_PORT": str(port),
             "CANARY_OPEN_MODE": "true",
             "CANARY_MONITOR": "true",
+            "CANARY_SWITCH": "flags",  # the demo's load asks the flag service, whatever the installation's traffic does
             "CANARY_DEMO_URL": address(front),
             "CANARY_DEMO_TOKEN": demo_token,
         }

@@ -7,6 +7,7 @@ from core.store.clock import Clock
 from core.store.compaction import RULES, Compaction, Rule, compact, compaction_generation
 from core.store.errors import Fenced, LogFileError, StoreUnavailable
 from core.store.eventlog import Event, Head, events, head_of
+from core.store.files import replace_file
 from core.store.lease import Lease, acquire_lease, beat, current_lease, hold_fence, release_lease
 from core.store.sample import BusinessSums, LearnerTotals, Sample
 from core.store.samples import (
@@ -61,6 +62,7 @@ __all__ = [
     "quantile_of",
     "release_lease",
     "remember_batch",
+    "replace_file",
     "schema",
     "secret_text",
     "verify_log",

@@ -20,15 +20,17 @@ def locked(path: Path) -> Iterator[None]:
         os.close(descriptor)  # gives the lock back, as the end of the process does
 
 
-def replace_file(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str, *, mode: int | None = None) -> None:
     """Write a file so that, whenever the machine stops, it holds either the old text or the new, whole.
 
     Only for one writer at a time (see `locked`): the new text lies in a file of a fixed name until it is complete, so
-    that writers which are killed leave no litter behind.
+    that writers which are killed leave no litter behind. `mode` sets its permissions.
     """
     new = path.with_name(f".{path.name}.new")
     with new.open("w", encoding="utf-8") as file:
         file.write(text)
+        if mode is not None:
+            os.fchmod(file.fileno(), mode)
         file.flush()
         os.fsync(file.fileno())
     os.replace(new, path)

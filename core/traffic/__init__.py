@@ -2,9 +2,11 @@
 
 from core.traffic import ofrep
 from core.traffic.bucketing import Assignment, Rule, assign, bucket
-from core.traffic.flags import FlagService
+from core.traffic.choice import SwitchSettings, open_flags, open_switch
+from core.traffic.flags import FlagService, committed_rule
 from core.traffic.ofrep import Refused
-from core.traffic.switch import FlagUnavailable, FlagUnknown, SwitchError, SwitchState, TrafficSwitch
+from core.traffic.rows import RowsUnavailable
+from core.traffic.switch import FlagUnavailable, FlagUnknown, SwitchError, SwitchState, TrafficSwitch, same_share
 
 __all__ = [
     "Assignment",
@@ -12,11 +14,17 @@ __all__ = [
     "FlagUnavailable",
     "FlagUnknown",
     "Refused",
+    "RowsUnavailable",
     "Rule",
     "SwitchError",
+    "SwitchSettings",
     "SwitchState",
     "TrafficSwitch",
     "assign",
     "bucket",
+    "committed_rule",
     "ofrep",
+    "open_flags",
+    "open_switch",
+    "same_share",
 ]

@@ -6,8 +6,12 @@ larger share adds learners without moving any: the candidate's learners at 1 % a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
+
+Place = Callable[[str, str], float]
+"""(salt, learner's id) -> the learner's place in [0, 1)."""
 
 BASELINE, CANDIDATE = "baseline", "candidate"
 
@@ -61,9 +65,9 @@ def bucket(salt: str, key: str) -> float:
     return (int.from_bytes(digest, "big") >> 11) / 2.0**53
 
 
-def assign(rule: Rule, key: str, stale: str = "") -> Assignment:
+def assign(rule: Rule, key: str, stale: str = "", place_of: Place = bucket) -> Assignment:
     """Return the version that `rule` gives to the learner `key`."""
-    place = bucket(rule.salt, key)
+    place = place_of(rule.salt, key)
     if place < rule.share:
         return Assignment(rule.candidate, CANDIDATE, place, rule, stale)
     return Assignment(rule.baseline, BASELINE, place, rule, stale)

@@ -13,9 +13,9 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from core.store import Store
-from core.traffic.bucketing import Assignment, Rule, assign
+from core.traffic.bucketing import Assignment, Place, Rule, assign, bucket
 from core.traffic.rows import DeploymentRows, RowsUnavailable, SqliteRows, SqlRows, rule_of
-from core.traffic.switch import FlagUnavailable, FlagUnknown, SwitchError, SwitchState
+from core.traffic.switch import FlagUnavailable, FlagUnknown, SwitchError, SwitchState, same_share
 
 RETRY_S = 0.25
 """After a failure, evaluations use the last known state for so long before they touch the database again."""
@@ -29,9 +29,14 @@ class FlagService:
 
     Args:
         store: where deployments are. Only its URL and engine are used, and never to write.
+        place_of: where each learner stands; another switch's, so that both give a learner the same version.
     """
 
-    def __init__(self, store: Store) -> None:
+    name = SOURCE
+    watched = False  # it reads the committed row: there is nothing in between that could differ
+
+    def __init__(self, store: Store, place_of: Place = bucket) -> None:
+        self.place_of = place_of
         self._source = rows_of(store)
         self._lock = threading.Lock()
         self._version: object = None
@@ -58,7 +63,10 @@ class FlagService:
             FlagUnavailable: the database can't be read and nothing is remembered of the flag.
         """
         rule, stale = self._rule(flag)
-        return assign(rule, key, stale)
+        return assign(rule, key, stale, self.place_of)
+
+    def check(self, flag: str, share: float) -> None:
+        """Any share can be set."""
 
     def flags(self) -> list[str]:
         """Return the keys of all flags, in order; the remembered ones when the database can't be read."""
@@ -86,7 +94,7 @@ class FlagService:
         rule, stale = self._rule(flag, insist=True)
         if stale:
             raise SwitchError(f"flag {flag}: {stale}; evaluations go on with share {rule.share:g}")
-        if rule.share != share or rule.revision < revision:
+        if not same_share(rule.share, share) or rule.revision < revision:
             raise SwitchError(
                 f"flag {flag}: evaluations follow deployment {rule.deployment} at share {rule.share:g}, revision "
                 f"{rule.revision}, not share {share:g}, revision {revision}"
@@ -131,6 +139,15 @@ class FlagService:
         if flag in self._known:
             return self._known[flag], self._failed
         raise FlagUnavailable(f"nothing is known of flag {flag!r}: {self._failed}")
+
+
+def committed_rule(store: Store, flag: str) -> Rule | None:
+    """Return what decides a flag as it is committed, read now and not remembered; None before its first deployment.
+
+    Raises:
+        RowsUnavailable: the database can't be read.
+    """
+    return rule_of(SqlRows(store.engine).read(flag))
 
 
 def rows_of(store: Store) -> DeploymentRows:

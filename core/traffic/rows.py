@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.store import schema
+from core.store import StoreUnavailable, schema
 from core.traffic.bucketing import Rule
 
 BUSY_MS = 50
@@ -27,7 +27,7 @@ BUSY_MS = 50
 _STARTED = frozenset({"running", "holding", "advancing"})
 
 
-class RowsUnavailable(Exception):
+class RowsUnavailable(StoreUnavailable):
     """The deployments can't be read now. The text says why."""
 
 

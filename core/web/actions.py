@@ -10,6 +10,7 @@ import httpx
 from core.delivery import Action, Busy, Command, Conflict, Deliveries, Plan, PlanError, Status, Unknown, parse_plan
 from core.settings import Settings
 from core.store import StoreUnavailable
+from core.traffic import SwitchError
 from core.web.views.marks import Tone
 
 logger = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ def deploy(deliveries: Deliveries, plan: Plan, *, start: bool = False, actor: st
     """Make a deployment of a plan, and start it if asked to."""
     try:
         status = deliveries.create(plan, actor)
-    except (Busy, StoreUnavailable) as error:
+    except (Busy, SwitchError, StoreUnavailable) as error:
         return Told(Tone.WATCH, f"Nothing was done: {error}.")
     if start:
         return act(deliveries, status.id, Action.START, "", revision=status.revision, actor=actor)

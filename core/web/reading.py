@@ -20,6 +20,7 @@ from core.delivery import (
     Figure,
     Incident,
     Plan,
+    Reading,
     State,
     Status,
     Verdict,
@@ -27,6 +28,7 @@ from core.delivery import (
     drills,
     incidents,
     latest_verdict,
+    read_switch,
 )
 from core.delivery.words import limit as say_limit
 from core.settings import Settings
@@ -388,6 +390,14 @@ def monitor_lease() -> tuple[Lease | None, Clock, float]:
     of = store()
     with of.read() as connection:
         return current_lease(connection, _MONITOR), of.clock(), time.time()
+
+
+@st.cache_data(ttl=5.0, max_entries=5, show_spinner=False)
+def traffic_switch() -> tuple[str, dict[str, Reading | None]]:
+    """Return what the traffic switch is, and what it does with each flag that has begun (see `read_switch`)."""
+    service = deliveries()
+    flags = sorted({s.plan.flag for s in service.all() if s.phase >= 0})
+    return service.switch.name, {flag: read_switch(service, flag) for flag in flags}
 
 
 @st.cache_data(ttl=5.0, max_entries=5, show_spinner=False)

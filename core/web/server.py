@@ -27,7 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from core.delivery import Deliveries, Monitor
 from core.settings import Settings, get_settings, is_loopback
 from core.store import Store, StoreUnavailable
-from core.traffic import FlagService
+from core.traffic import FlagService, SwitchSettings, open_flags, open_switch
 from core.web.api import TokenError, create_api, is_api
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def get_app_state() -> AppState:
     """Return this process's state; open it on first use, and anew when the settings have been read anew.
 
     Raises:
-        StoreUnavailable: the database can't be opened. TokenError: tokens can't be used.
+        StoreUnavailable: the database can't be opened. TokenError: tokens can't be used. SwitchSettings: the same.
         pydantic.ValidationError: a setting is wrong.
     """
     global _state
@@ -82,9 +82,9 @@ def open_state(settings: Settings) -> AppState:
     """Open a state of its own. Raises as `get_app_state`."""
     store = Store.open(settings.url, settings.home)
     try:
-        flags = FlagService(store)
-        deliveries = Deliveries(store, flags)
-        return AppState(settings, store, flags, deliveries, create_api(settings, store, deliveries))
+        flags = open_flags(settings, store)
+        deliveries = Deliveries(store, open_switch(settings, flags))
+        return AppState(settings, store, flags, deliveries, create_api(settings, store, deliveries, flags))
     except BaseException:
         store.close()
         raise
@@ -98,7 +98,7 @@ def exiting_plainly() -> Iterator[None]:
     except ValidationError as error:
         said = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
         sys.exit(f"settings (CANARY_* or canary.toml): {said}")
-    except (StoreUnavailable, TokenError, OSError) as error:
+    except (StoreUnavailable, TokenError, SwitchSettings, OSError) as error:
         sys.exit(str(error))
 
 

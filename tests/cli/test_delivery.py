@@ -120,3 +120,37 @@ def test_a_setting_that_is_wrong_is_said(run: Run, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("CANARY_PORT", "abc")
     get_settings.cache_clear()
     assert "port: Input should be a valid integer" in run(command, code=2).output
+
+
+def test_switch_says_what_was_decided_and_what_is(run: Run, plan_file: str) -> None:
+    assert "every learner gets the baseline" in run("switch").output
+    run("deploy", plan_file)
+    assert "analyzer: 1 % of the learners, as decided" in run("switch").output
+    told = answer(run("switch", "--json"))
+    assert (told["switch"], told["flags"][0]["decided"], told["flags"][0]["share"]) == ("the flag service", 0.01, 0.01)
+    assert "--restore needs --reason" in run("switch", "--restore", code=2).output
+    run("switch", "--restore", "--reason", "to be sure")
+    log = answer(run("log", "--json"))
+    assert [event["kind"] for event in log][-2:] == ["switch set anew", "traffic switched"]
+    assert "no deployment of flag 'x' has begun; known: analyzer" in run("switch", "--flag", "x", code=1).output
+
+
+def test_a_switch_that_is_not_there_ends_with_one(
+    run: Run, plan_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("deploy", plan_file)
+    (tmp_path / "canary.map").write_text("analyzer 1\n")
+    monkeypatch.setenv("CANARY_SWITCH", "haproxy")
+    get_settings.cache_clear()
+    assert "haproxy_sockets must name at least one" in run("status", code=2).output
+    monkeypatch.setenv("CANARY_HAPROXY_SOCKETS", '["here"]')
+    get_settings.cache_clear()
+    assert "haproxy_sockets: 'here' is neither" in run("status", code=2).output
+    monkeypatch.setenv("CANARY_HAPROXY_SOCKETS", f'["{tmp_path}/gone.sock"]')
+    monkeypatch.setenv("CANARY_HAPROXY_MAP", str(tmp_path / "canary.map"))
+    get_settings.cache_clear()
+    assert "can't be reached: No such file" in run("switch", code=1).output
+    said = run("rollback", "--reason", "it hurts", code=1).output
+    assert "decided and recorded, but the traffic switch has not confirmed it yet (HAProxy at" in said
+    assert serves() == 0.0
+    assert (tmp_path / "canary.map").read_text() == "analyzer 0\n"

@@ -148,6 +148,8 @@ def test_incidents_open_when_the_monitor_rolls_back_and_close_when_a_person_retr
 class StubbornSwitch:
     """A switch that refuses until told otherwise, as a load balancer that can't be reached does."""
 
+    name, watched = "stubborn", True
+
     def __init__(self, real):
         self.real, self.refuses = real, True
 
@@ -155,6 +157,9 @@ class StubbornSwitch:
         if self.refuses:
             raise SwitchError("connection refused")
         self.real.set(flag, share, revision)
+
+    def check(self, flag, share):
+        pass
 
     def get(self, flag):
         return self.real.get(flag)

@@ -83,7 +83,7 @@ def settings(home: Path) -> Settings:
 def serving(settings: Settings) -> Iterator[Api]:
     store = Store.open(settings.url, settings.home)
     flags = FlagService(store)
-    made = Api(create_api(settings, store, Deliveries(store, flags)))
+    made = Api(create_api(settings, store, Deliveries(store, flags), flags))
     yield made
     made.close()
     flags.close()

@@ -12,7 +12,9 @@ from core.delivery import (
     Figure,
     FigureState,
     Finding,
+    Incident,
     Limit,
+    Reading,
     Role,
     State,
     Verdict,
@@ -22,6 +24,7 @@ from core.delivery import (
 )
 from core.settings import Settings
 from core.store import Clock, Event, Lease, events
+from core.traffic import SwitchState
 from core.web import reading
 from core.web.views import checkpoints as cards
 from core.web.views import choices, history, live, plans, pulse, rows, system, times
@@ -160,6 +163,29 @@ def test_silence_and_an_unconfirmed_switch_are_alarms(running: Rollout) -> None:
     assert "No sample of fast for 6 min (really 10 s)" in silent.alarms[0]
     pending = replace(running.status, switch_revision=99)
     assert "has not confirmed 1 %" in pulse.pulse(pending, lease(1009.0), NOON + 399, clock, 1010.0).alarms[0]
+
+
+def test_what_is_wrong_with_the_switch_is_an_alarm_while_its_incident_is_open(running: Rollout) -> None:
+    clock = Clock(1000.0, NOON, 1.0)
+    drifted = Incident("i1", running.status.id, NOON, None, "switch drifted", "1 % was decided, but it gives 50 %")
+    shown = pulse.pulse(running.status, lease(1009.0), NOON + 5, clock, 1010.0, [drifted])
+    assert shown.alarms == ("The traffic is or was not as decided: 1 % was decided, but it gives 50 %.",)
+    over = [replace(drifted, closed=NOON + 1), replace(drifted, cause="rolled back")]
+    assert pulse.pulse(running.status, lease(1009.0), NOON + 5, clock, 1010.0, over).alarms == ()
+
+
+def test_what_the_switch_does_is_told_with_its_state(running: Rollout) -> None:
+    well = Reading("analyzer", 0.01, running.status, SwitchState("analyzer", 0.01, None, "HAProxy"))
+    ill = replace(well, problem="1 % was decided, but HAProxy gives the candidate 50 %")
+    mark, told = system.switch_facts("HAProxy at /run/a", {"analyzer": well})
+    assert (mark.word, told[0], told[1][1]) == (
+        "as decided",
+        ("What", "HAProxy at /run/a"),
+        "1 % of the learners, as decided",
+    )
+    assert system.switch_facts("HAProxy", {"analyzer": well, "b": ill})[0].word == "not as decided"
+    assert system.switch_facts("HAProxy", {"analyzer": None})[0].word == "not confirmed"
+    assert "every learner gets the baseline" in system.switch_facts("HAProxy", {})[1][1][1]
 
 
 def test_one_row_a_figure_with_both_limits(running: Rollout) -> None:

@@ -13,7 +13,7 @@ from core.delivery import Deliveries
 from core.metrics import learner_hasher
 from core.settings import Settings
 from core.store import Store
-from core.traffic import FlagService
+from core.traffic import FlagService, open_flags
 from core.web.api import deployments, flags, health, learners, problems, pushing, schema
 from core.web.api.auth import load_tokens
 from core.web.api.context import Context
@@ -25,20 +25,25 @@ Lifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 
 
 def create_api(
-    settings: Settings, store: Store, deliveries: Deliveries, *, lifespan: Lifespan | None = None
+    settings: Settings,
+    store: Store,
+    deliveries: Deliveries,
+    flag_service: FlagService | None = None,
+    *,
+    lifespan: Lifespan | None = None,
 ) -> FastAPI:
     """Return the API over a store.
 
     Args:
         settings: tokens, open mode, allowed hosts.
         store: that figures go to.
-        deliveries: that are acted on; its switch also answers flags if it is the flag service.
+        deliveries: that are acted on.
+        flag_service: answers flags, whatever switch carries the traffic; default: one over the store.
         lifespan: of the application, when it is served alone.
 
     Raises:
         TokenError: the tokens can't be used. OSError: home can't be written.
     """
-    switch = deliveries.switch
     app = FastAPI(
         title="cohort-canary",
         version=core.__version__,
@@ -49,7 +54,7 @@ def create_api(
         default_response_class=JsonAnswer,
         lifespan=lifespan,
     )
-    evaluating = switch if isinstance(switch, FlagService) else FlagService(store)
+    evaluating = flag_service or open_flags(settings, store)
     registry = new_registry(store, deliveries, evaluating)
     app.state.context = Context(
         settings=settings,

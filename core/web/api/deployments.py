@@ -26,6 +26,7 @@ from core.delivery import (
     verdict_to_json,
 )
 from core.store import events
+from core.traffic import SwitchError
 from core.web.api.auth import Caller, Scope, require
 from core.web.api.context import Context, Ctx
 from core.web.api.problems import Problem
@@ -73,6 +74,8 @@ def create_deployment(body: DeploymentIn, context: Ctx, caller: Actor, response:
         status = context.deliveries.create(plan, caller.actor, body.reason)
     except Busy as error:
         raise Problem(409, str(error), title="Busy") from error
+    except SwitchError as error:
+        raise Problem(422, f"{error}.", title="The traffic switch can't do what the plan says") from error
     response.headers["Location"] = f"/api/v1/deployments/{status.id}"
     if not body.start:
         return {"deployment": status_to_json(status)}

@@ -33,6 +33,10 @@ KINDS: dict[str, Mark] = {
     "completed": Mark(Tone.GOOD, "task_alt", "completed"),
     "traffic switched": Mark(Tone.CALM, "call_split", "traffic switched"),
     "switch failed": Mark(Tone.BAD, "link_off", "switch failed"),
+    "switch drifted": Mark(Tone.BAD, "alt_route", "switch drifted"),
+    "switch unreadable": Mark(Tone.BAD, "link_off", "switch unreadable"),
+    "switch superseded": Mark(Tone.CALM, "call_merge", "switch superseded"),
+    "switch set anew": Mark(Tone.CALM, "restart_alt", "switch set anew"),
     "rollback verified": Mark(Tone.GOOD, "verified", "rollback verified"),
     "rollback unverified": Mark(Tone.WATCH, "help", "rollback unverified"),
     "checkpoint judged": Mark(Tone.CALM, "fact_check", "checkpoint judged"),
@@ -80,7 +84,7 @@ def rows(events: Iterable[Event], speed: float = 1.0) -> tuple[EventRow, ...]:
     )
 
 
-_SHOWN = ("phase", "share", "attempt", "cause", "source", "state")
+_SHOWN = ("phase", "decided", "share", "attempt", "cause", "source", "state")
 
 
 def _facts(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -93,7 +97,7 @@ def _facts(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name in _SHOWN:
         value = data.get(name)
         if value is not None and not (name == "attempt" and value == 1):
-            yield name, percent(value) if name == "share" else str(value)
+            yield name, percent(value) if name in {"share", "decided"} else str(value)
 
 
 def as_json_lines(events: Sequence[Event]) -> str:

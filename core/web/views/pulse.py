@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.delivery import State, Status
+from core.delivery import SWITCH_DRIFTED, SWITCH_FAILED, SWITCH_UNREADABLE, Incident, State, Status
 from core.delivery.words import percent
 from core.store import Clock, Lease
+from core.web.views.says import sentence
 from core.web.views.times import ago, both_times, precise
 
 MONITOR_GRACE_S = 1.0
@@ -14,6 +16,13 @@ MONITOR_GRACE_S = 1.0
 
 UNPROVED_SPANS = 20
 """Sample spans after which a rollback without a proof is an alarm: twice as many as the monitor waits for traffic."""
+
+
+_SWITCH = {
+    SWITCH_FAILED: "The traffic switch refuses",
+    SWITCH_DRIFTED: "The traffic is or was not as decided",
+    SWITCH_UNREADABLE: "Nobody can tell what the traffic switch does",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +34,14 @@ class Pulse:
     alarms: tuple[str, ...]
 
 
-def pulse(status: Status, lease: Lease | None, newest: float | None, clock: Clock, wall: float) -> Pulse:
+def pulse(
+    status: Status,
+    lease: Lease | None,
+    newest: float | None,
+    clock: Clock,
+    wall: float,
+    incidents: Sequence[Incident] = (),
+) -> Pulse:
     """Say how old the data is and whether the monitor lives.
 
     Args:
@@ -33,6 +49,7 @@ def pulse(status: Status, lease: Lease | None, newest: float | None, clock: Cloc
         lease: the monitor's.
         newest: plan time at which the candidate's newest sample ends; None where there is none.
         clock: the plan's. wall: wall time now.
+        incidents: of the deployment; what is wrong with the traffic switch is told from the open ones.
     """
     now, speed = clock.plan(wall), clock.speed
     alarms: list[str] = []
@@ -55,6 +72,9 @@ def pulse(status: Status, lease: Lease | None, newest: float | None, clock: Cloc
         alarms.append(
             f"Decided, but the traffic switch has not confirmed {percent(status.share)} yet. It is tried until it does."
         )
+    alarms += [
+        f"{_SWITCH[i.cause]}: {sentence(i.summary)}" for i in incidents if i.closed is None and i.cause in _SWITCH
+    ]
     rolled_back = status.rolled_back_at if status.state is State.ROLLED_BACK and not status.verification else None
     if rolled_back is not None and now - rolled_back > UNPROVED_SPANS * status.plan.sample_s:
         alarms.append(

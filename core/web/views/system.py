@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from core.delivery import Drill
-from core.delivery.words import duration
+from core.delivery import Drill, Reading
+from core.delivery.words import duration, percent
 from core.settings import Settings
 from core.store import Clock, Lease
 from core.web.views.marks import Mark, Tone
@@ -55,6 +56,25 @@ def monitor_facts(lease: Lease | None, wall: float, period_s: float) -> tuple[Ma
     return mark, facts
 
 
+def switch_facts(name: str, readings: Mapping[str, Reading | None]) -> tuple[Mark, Pairs]:
+    """Say what the traffic switch does. `readings`: by flag; None where a decision has not been confirmed yet."""
+    told = [("What", name)]
+    for flag, reading in readings.items():
+        if reading is None:
+            told.append((flag, "a decision is on its way"))
+        elif reading.problem:
+            told.append((flag, reading.problem))
+        else:
+            told.append((flag, f"{percent(reading.share)} of the learners, as decided"))
+    if not readings:
+        told.append(("Flags", "none has begun: every learner gets the baseline"))
+    if any(reading is not None and reading.problem for reading in readings.values()):
+        return Mark(Tone.BAD, "link_off", "not as decided"), tuple(told)
+    if None in readings.values():
+        return Mark(Tone.WATCH, "sync", "not confirmed"), tuple(told)
+    return Mark(Tone.GOOD, "call_split", "as decided"), tuple(told)
+
+
 def clock_facts(clock: Clock, wall: float) -> Pairs:
     """Say what time it is."""
     speed = "real time" if clock.speed == 1.0 else f"{clock.speed:g} × real time"
@@ -79,6 +99,8 @@ def setting_facts(settings: Settings) -> Pairs:
         value = getattr(settings, name)
         if name == "database_url":
             said = "another database, see above" if value else "canary.sqlite in home"
+        elif name.endswith("_url"):
+            said = "none" if value is None else _address(value)
         elif isinstance(value, SecretStr) or name.endswith(("_tokens", "_token")):
             held = len(value) if isinstance(value, tuple) else int(value is not None)
             said = f"{held} set" if held else "none"
@@ -90,6 +112,12 @@ def setting_facts(settings: Settings) -> Pairs:
             said = "none" if value in (None, ()) else str(value)
         facts.append((name, said))
     return tuple(facts)
+
+
+def _address(url: str) -> str:
+    """Return an address without user, password and query, each of which may be a secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def drill_rows(drills: Sequence[Drill]) -> tuple[DrillRow, ...]:
