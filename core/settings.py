@@ -6,6 +6,7 @@ import ipaddress
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -29,6 +30,17 @@ class Settings(BaseSettings):
     read_tokens: tuple[SecretStr, ...] = Field((), description="tokens for reading flags and figures")
     push_tokens: tuple[SecretStr, ...] = Field((), description="tokens for pushing figures")
     act_tokens: tuple[SecretStr, ...] = Field((), description="tokens for acting on deployments")
+    public_url: str | None = Field(None, description="address of the dashboard as people reach it, for links")
+    oidc_url: str | None = Field(None, description="the identity provider's .well-known/openid-configuration")
+    oidc_client_id: str | None = Field(None, description="what the identity provider knows this server as")
+    oidc_client_secret: SecretStr | None = Field(None, description="what proves it")
+    oidc_scope: str = Field("openid email profile", description="what is asked of the identity provider")
+    people: Path | None = Field(None, description="file that says who has which role and seat")
+    data_folders: tuple[Path, ...] = Field(
+        (), description="folders on the server whose files people who sign in may analyse; without sign-in: all"
+    )
+    session_h: float = Field(12.0, gt=0, description="longest time, hours, before people sign in again")
+    changes_per_minute: int = Field(60, ge=1, description="changes a minute that one person or token may make")
     monitor: bool = Field(True, description="run the monitor inside the server process")
     tick_s: float = Field(5.0, gt=0, description="longest wall time between two ticks of the monitor, seconds")
     lease_s: float = Field(6.0, gt=0, description="wall seconds without a tick after which another monitor takes over")
@@ -61,6 +73,32 @@ class Settings(BaseSettings):
         if self.open_mode and not is_loopback(self.host):
             raise ValueError(f"open_mode is for loopback addresses only, and host is {self.host}: set tokens instead")
         return self
+
+    @model_validator(mode="after")
+    def _sign_in_is_whole(self) -> Settings:
+        given = {
+            "oidc_url": self.oidc_url,
+            "oidc_client_id": self.oidc_client_id,
+            "oidc_client_secret": self.oidc_client_secret,
+        }
+        missing = [name for name, value in (given | {"public_url": self.public_url}).items() if not value]
+        if any(given.values()) and missing:
+            raise ValueError(f"sign-in needs {', '.join(given)} and public_url; missing: {', '.join(missing)}")
+        for name, url in (("public_url", self.public_url), ("oidc_url", self.oidc_url)):
+            if url is None:
+                continue
+            parts = urlsplit(url)
+            plain = parts.scheme == "http" and is_loopback(parts.hostname or "")
+            if not parts.hostname or (parts.scheme != "https" and not plain):
+                raise ValueError(f"{name}: {url!r}: expected https://..., or http:// on a loopback address")
+            if name == "public_url" and (parts.path.strip("/") or parts.query or parts.fragment):
+                raise ValueError(f"{name}: {url!r}: expected no path: the dashboard is served at the root of its host")
+        return self
+
+    @property
+    def sign_in(self) -> bool:
+        """Whether people sign in with an identity provider; without one only this machine's user may look and act."""
+        return self.oidc_url is not None
 
     @model_validator(mode="after")
     def _times_fit(self) -> Settings:

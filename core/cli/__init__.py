@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 # Each module adds its commands to the app as it is imported.
-from core.cli import bench, business, cohorts, delivery, log, plan, rehearse, servers, switch  # noqa: F401
+from core.cli import access, bench, business, cohorts, delivery, log, plan, rehearse, servers, switch  # noqa: F401
 from core.cli.output import fail
 from core.cli.root import app
 from core.store import StoreUnavailable

@@ -60,18 +60,26 @@ def settings() -> Settings:
 
 
 @contextmanager
+def store() -> Iterator[Store]:
+    """Open the store for one command."""
+    at = settings()
+    opened = Store.open(at.url, at.home)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+@contextmanager
 def deliveries() -> Iterator[Deliveries]:
     """Open the store and the switch for one command. Works with no server running: a rollback is done from here."""
     at = settings()
-    store = Store.open(at.url, at.home)
-    try:
+    with store() as opened:
         try:
-            switch = open_switch(at, open_flags(at, store))
+            switch = open_switch(at, open_flags(at, opened))
         except SwitchSettings as error:
             fail(f"settings (CANARY_* or canary.toml): {error}", USAGE)
-        yield Deliveries(store, switch)
-    finally:
-        store.close()
+        yield Deliveries(opened, switch)
 
 
 def actor() -> str:

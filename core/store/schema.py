@@ -23,6 +23,7 @@ metadata = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_name)s",
         "pk": "pk_%(table_name)s",
         "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
     }
 )
 
@@ -201,4 +202,20 @@ cohort_run = Table(
     Column("model", Text, nullable=False),  # learners.CohortModel as JSON
     Column("rejected", JSON, nullable=False),
     Column("seconds", JSON, nullable=False),
+)
+
+# Tokens of programs, as hashes; owned by identity.
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("id", String(16), primary_key=True),  # stands in the token, too
+    Column("name", String(40), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("scopes", JSON, nullable=False),
+    Column("owner", String(320), nullable=False),  # an address; "" where it is nobody's
+    Column("created_by", String(400), nullable=False),
+    Column("created", Float, nullable=False),  # this and the following: wall time
+    Column("expires", Float, nullable=False),
+    Column("revoked", Float, nullable=True),
+    Column("used", Float, nullable=True),
 )

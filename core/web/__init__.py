@@ -1,3 +1,16 @@
 """The web: the HTTP API, and what the dashboard's pages are made of. Each name is a module; who needs it imports it."""
 
-__all__ = ["actions", "api", "figures", "html", "learners", "palette", "parts", "reading", "server", "views"]
+__all__ = [
+    "actions",
+    "api",
+    "figures",
+    "headers",
+    "html",
+    "learners",
+    "palette",
+    "parts",
+    "reading",
+    "server",
+    "signin",
+    "views",
+]

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 
 import httpx
 
 from core.delivery import Action, Busy, Command, Conflict, Deliveries, Plan, PlanError, Status, Unknown, parse_plan
+from core.identity import Permission, Person, why_not
 from core.settings import Settings
 from core.store import StoreUnavailable
 from core.traffic import SwitchError
+from core.web.ratelimit import RateLimit
 from core.web.views.marks import Tone
 
 logger = logging.getLogger(__name__)
 
-ACTOR = "dashboard"
 MAX_PLAN_BYTES = 200_000
 _FAULT_TIMEOUT_S = 2.0
 
@@ -38,7 +40,8 @@ _BY_HAND = {
     Action.ROLL_BACK: "rolled back by hand",
 }
 # What takes learners off the candidate must work on a page that is behind the times; what adds any must not.
-_ALWAYS = frozenset({Action.ROLL_BACK, Action.ABORT, Action.HOLD})
+PROTECTS = frozenset({Action.ROLL_BACK, Action.ABORT, Action.HOLD})
+"""Actions that give no learner the candidate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,28 +66,48 @@ class Checked:
     problems: tuple[tuple[str, str, str, str], ...] = ()
 
 
+def permission(action: Action) -> Permission:
+    """Return what a person must be allowed to do something."""
+    return Permission.PROTECT if action in PROTECTS else Permission.ADVANCE
+
+
+def refused(person: Person, needed: Permission, limits: RateLimit | None = None) -> Told | None:
+    """Return what to say to somebody who may not do something, or not that often; None where they may."""
+    if reason := why_not(person, needed, time.time()):
+        logger.warning("refused: %s", reason)
+        return Told(Tone.BAD, f"Nothing was done: {reason}.")
+    wait_s = 0 if limits is None else limits.wait_s(person.actor, protects=needed is Permission.PROTECT)
+    if wait_s:
+        return Told(Tone.WATCH, f"Nothing was done: too many changes within a minute. Wait {wait_s} s.")
+    return None
+
+
 def act(
     deliveries: Deliveries,
+    person: Person,
     deployment: str,
     action: Action,
     reason: str,
     *,
     revision: int | None = None,
     extend_s: float = 0.0,
-    actor: str = ACTOR,
+    limits: RateLimit | None = None,
 ) -> Told:
     """Do what a button says, in one transaction.
 
     Args:
         deliveries: of the installation.
+        person: who clicked; what they may do is looked at here, whatever the page offered.
         deployment: id of the deployment.
         action: what to do. reason: why; "" is recorded as "by hand".
         revision: of the deployment as the person saw it; what adds learners is refused if it has moved on.
         extend_s: of a resume: plan seconds to lengthen the phase by.
-        actor: who, for the event log.
+        limits: how often they may.
     """
-    command = Command(action, actor, reason.strip() or _BY_HAND[action], extend_s=extend_s)
-    expected = None if action in _ALWAYS else revision
+    if (refusal := refused(person, permission(action), limits)) is not None:
+        return refusal
+    command = Command(action, person.actor, reason.strip() or _BY_HAND[action], extend_s=extend_s)
+    expected = None if action in PROTECTS else revision
     try:
         outcome = deliveries.command(deployment, command, expected_revision=expected)
     except (Unknown, Conflict, StoreUnavailable) as error:
@@ -110,14 +133,18 @@ def _said(status: Status, action: Action) -> str:
     return f"{DONE[action]}: {status.why}."
 
 
-def deploy(deliveries: Deliveries, plan: Plan, *, start: bool = False, actor: str = ACTOR) -> Told:
+def deploy(
+    deliveries: Deliveries, person: Person, plan: Plan, *, start: bool = False, limits: RateLimit | None = None
+) -> Told:
     """Make a deployment of a plan, and start it if asked to."""
+    if (refusal := refused(person, Permission.ADVANCE, limits)) is not None:
+        return refusal
     try:
-        status = deliveries.create(plan, actor)
+        status = deliveries.create(plan, person.actor)
     except (Busy, SwitchError, StoreUnavailable) as error:
         return Told(Tone.WATCH, f"Nothing was done: {error}.")
     if start:
-        return act(deliveries, status.id, Action.START, "", revision=status.revision, actor=actor)
+        return act(deliveries, person, status.id, Action.START, "", revision=status.revision)
     return Told(Tone.GOOD, f"{plan.name} is ready; no learner gets {plan.candidate} until you start it.", status.id)
 
 
@@ -154,8 +181,10 @@ class Faults:
     kinds: tuple[Fault, ...]
 
 
-def switch_fault(settings: Settings, fault: str | None) -> Told:
+def switch_fault(settings: Settings, person: Person, fault: str | None) -> Told:
     """Break the demo's candidate in one way, or mend it (None)."""
+    if (refusal := refused(person, Permission.ADVANCE)) is not None:
+        return refusal
     if settings.demo_url is None:
         return Told(Tone.WATCH, "No demo is running.")
     try:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
 from core.delivery import Action, Plan, Status
+from core.identity import Permission, why_not
 from core.store import Event
-from core.web import actions, html, reading
+from core.web import actions, html, reading, signin
 from core.web.actions import Told
 from core.web.views import choices, history, plans
 from core.web.views.choices import ActionChoice
@@ -92,7 +94,7 @@ def _choose() -> None:
 
 def roll_back_bar(status: Status, now: float) -> None:
     """Pin the rollback to the bottom of the page, where it is found half asleep; asks before it acts."""
-    choice = choices.choices(status, now)[Action.ROLL_BACK]
+    choice = _offered(status, now)[Action.ROLL_BACK]
     with (
         st.bottom,
         st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="right", key="rollback-bar"),
@@ -108,6 +110,15 @@ def roll_back_bar(status: Status, now: float) -> None:
             on_click=_ask,
             args=(status.id, Action.ROLL_BACK),
         )
+
+
+def _offered(status: Status, now: float) -> dict[Action, ActionChoice]:
+    """Return every button, those that the visitor may not press with the reason why."""
+    who, wall = signin.person(), time.time()
+    return {
+        action: replace(choice, refusal=choice.refusal or why_not(who, actions.permission(action), wall))
+        for action, choice in choices.choices(status, now).items()
+    }
 
 
 def _action_button(choice: ActionChoice, status: Status) -> None:
@@ -126,7 +137,7 @@ def _action_button(choice: ActionChoice, status: Status) -> None:
 
 def action_grid(status: Status, now: float) -> None:
     """Draw every action but the rollback, each with what it does or why it can't be done now."""
-    offered = choices.choices(status, now)
+    offered = _offered(status, now)
     with st.grid(3, min_column_width=240, gap="medium"):
         for action in _GRID:
             with st.container(gap="xsmall", key=f"action-{action}"):
@@ -152,7 +163,12 @@ def _ask(deployment: str, action: Action) -> None:
 def _do(deployment: str, action: Action, revision: int, reason_key: str = "", extend_key: str = "") -> None:
     reason = str(st.session_state.get(reason_key, "")) if reason_key else ""
     extend_s = 60.0 * float(st.session_state.get(extend_key) or 0) if extend_key else 0.0
-    _keep(actions.act(reading.deliveries(), deployment, action, reason, revision=revision, extend_s=extend_s))
+    who, limits = signin.person(), reading.limits()
+    _keep(
+        actions.act(
+            reading.deliveries(), who, deployment, action, reason, revision=revision, extend_s=extend_s, limits=limits
+        )
+    )
 
 
 def _stop_asking(question: _Question) -> None:
@@ -230,6 +246,7 @@ def empty_state() -> None:
                 "Start the demo's canary",
                 key="start-demo",
                 type="primary",
+                disabled=bool(_may_not_advance()),
                 icon=":material/play_arrow:",
                 on_click=_start_demo,
             )
@@ -250,7 +267,7 @@ def _start_demo() -> None:
     if checked.plan is None:
         _keep(Told(Tone.BAD, "The demo's plan has mistakes: check data/plans/demo.yaml."))
     else:
-        _keep(actions.deploy(reading.deliveries(), checked.plan, start=True))
+        _keep(actions.deploy(reading.deliveries(), signin.person(), checked.plan, start=True))
 
 
 def plan_choice() -> None:
@@ -300,14 +317,21 @@ def _checked(text: str, name: str) -> None:
     )
     view = plans.told(plan, float(requests), int(learners))
     st.html(html.plan(view))
+    if refusal := _may_not_advance():
+        st.caption(f"Not now: {refusal}.")
     st.button(
         "Deploy this plan", key="deploy", type="primary", icon=":material/note_add:", on_click=_deploy, args=(plan,),
+        disabled=bool(refusal),
         help=f"Makes a deployment of it. No learner gets {plan.candidate} until you press Start.",
     )  # fmt: skip
 
 
+def _may_not_advance() -> str:
+    return why_not(signin.person(), Permission.ADVANCE, time.time())
+
+
 def _deploy(plan: Plan) -> None:
-    _keep(actions.deploy(reading.deliveries(), plan))
+    _keep(actions.deploy(reading.deliveries(), signin.person(), plan, limits=reading.limits()))
 
 
 def faults() -> None:
@@ -340,7 +364,9 @@ def faults() -> None:
 
 def _switch_fault() -> None:
     wanted = str(st.session_state["fault"])
-    st.session_state["told"] = actions.switch_fault(reading.settings(), None if wanted == _HEALTHY else wanted)
+    st.session_state["told"] = actions.switch_fault(
+        reading.settings(), signin.person(), None if wanted == _HEALTHY else wanted
+    )
     reading.demo_faults.clear()
 
 

@@ -49,6 +49,7 @@ from core.store import (
 )
 from core.web import actions, figures
 from core.web.palette import palette
+from core.web.ratelimit import RateLimit
 from core.web.server import get_app_state
 from core.web.views.curves import DRAWN, Bins
 from core.web.views.history import mark_of
@@ -109,6 +110,11 @@ def deliveries() -> Deliveries:
 def settings() -> Settings:
     """Return the settings of this process."""
     return get_app_state().settings
+
+
+def limits() -> RateLimit:
+    """Return how often one person may change something."""
+    return get_app_state().limits
 
 
 class _Watch:

@@ -25,10 +25,12 @@ from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.delivery import Deliveries, Monitor
+from core.identity import PeopleError, PeopleFile
 from core.settings import Settings, get_settings, is_loopback
 from core.store import Store, StoreUnavailable
 from core.traffic import FlagService, SwitchSettings, open_flags, open_switch
-from core.web.api import TokenError, create_api, is_api
+from core.web.api import Context, TokenError, create_api, is_api
+from core.web.ratelimit import RateLimit
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +48,8 @@ class AppState:
     store: Store
     flags: FlagService
     deliveries: Deliveries
+    people: PeopleFile
+    limits: RateLimit
     api: FastAPI
 
 
@@ -84,7 +88,9 @@ def open_state(settings: Settings) -> AppState:
     try:
         flags = open_flags(settings, store)
         deliveries = Deliveries(store, open_switch(settings, flags))
-        return AppState(settings, store, flags, deliveries, create_api(settings, store, deliveries, flags))
+        api = create_api(settings, store, deliveries, flags)
+        context: Context = api.state.context
+        return AppState(settings, store, flags, deliveries, context.stored.people, context.limits, api)
     except BaseException:
         store.close()
         raise
@@ -98,18 +104,21 @@ def exiting_plainly() -> Iterator[None]:
     except ValidationError as error:
         said = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
         sys.exit(f"settings (CANARY_* or canary.toml): {said}")
-    except (StoreUnavailable, TokenError, SwitchSettings, OSError) as error:
+    except (StoreUnavailable, TokenError, PeopleError, SwitchSettings, OSError) as error:
         sys.exit(str(error))
 
 
-def stay_at_home(*addresses: str | None) -> None:
-    """End the process with a sentence where the dashboard, which knows nobody, would listen to other machines."""
+def stay_at_home(settings: Settings, *addresses: str | None) -> None:
+    """End the process with a sentence where the dashboard would listen to other machines and knows nobody there."""
+    if settings.sign_in:
+        return
     for address in addresses:
         if address is None or not is_loopback(address):
             sys.exit(
-                f"The dashboard has no sign-in yet: on {address or 'every address'} anybody who reaches it could act. "
-                "Keep it on 127.0.0.1, with a proxy that signs people in before it (and its name in "
-                "CANARY_ALLOWED_HOSTS); `canary api` serves flags and API, which ask for tokens, on any address."
+                f"No identity provider is set up: on {address or 'every address'} anybody who reaches the dashboard "
+                "could act. Set CANARY_OIDC_URL, _OIDC_CLIENT_ID, _OIDC_CLIENT_SECRET and CANARY_PUBLIC_URL "
+                "(docs/sign-in.md), or keep it on 127.0.0.1; `canary api` serves flags and API, which ask for tokens, "
+                "on any address."
             )
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 
 import streamlit as st
 
 from core.delivery.words import percent
+from core.identity import Permission, why_not
 from core.store import StoreUnavailable
-from core.web import html, parts, reading
+from core.web import html, parts, reading, signin, signin_parts
 from core.web.palette import palette
 
 HERE = Path(__file__).resolve().parent
@@ -47,6 +49,8 @@ def main() -> None:
         layout="wide",
         initial_sidebar_state="collapsed",
     )
+    here = signin.visitor()
+    refusal = why_not(here.person, Permission.LOOK, time.time())
     page = st.navigation(
         [
             st.Page(
@@ -87,9 +91,14 @@ def main() -> None:
                 help="Monitor, database, versions, rollback drills.",
             ),
         ],
-        position="top",
+        position="hidden" if refusal else "top",
     )
     st.html(html.style(palette(st.context.theme.type)))
+    if refusal:
+        signin_parts.welcome(here, refusal)
+        return
+    if not here.person.local:
+        signin_parts.badge(here.person)
     try:
         if said := html.banner(notices()):
             st.html(said)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.delivery import Action, State
+from core.identity import LOCAL
 from core.settings import Settings
 from core.store import events
 from core.web import actions
@@ -23,7 +24,7 @@ def running(tmp_path: Path) -> Iterator[Rollout]:
 
 
 def test_a_rollback_is_done_said_and_logged(running: Rollout) -> None:
-    told = actions.act(running.deliveries, running.id, Action.ROLL_BACK, "  learners complain ")
+    told = actions.act(running.deliveries, LOCAL, running.id, Action.ROLL_BACK, "  learners complain ")
     assert told.ok
     assert told.text == "Rolled back: every learner gets original."
     assert running.status.state is State.ROLLED_BACK
@@ -34,55 +35,55 @@ def test_a_rollback_is_done_said_and_logged(running: Rollout) -> None:
 
 
 def test_no_reason_is_a_reason(running: Rollout) -> None:
-    actions.act(running.deliveries, running.id, Action.HOLD, "")
+    actions.act(running.deliveries, LOCAL, running.id, Action.HOLD, "")
     assert running.status.why == "held by hand"
 
 
 def test_two_browsers_advance_once(running: Rollout) -> None:
     seen = running.status.revision
-    assert actions.act(running.deliveries, running.id, Action.ADVANCE, "", revision=seen).ok
-    second = actions.act(running.deliveries, running.id, Action.ADVANCE, "", revision=seen)
+    assert actions.act(running.deliveries, LOCAL, running.id, Action.ADVANCE, "", revision=seen).ok
+    second = actions.act(running.deliveries, LOCAL, running.id, Action.ADVANCE, "", revision=seen)
     assert second.tone is Tone.WATCH
     assert "changed since you looked" in second.text
     assert running.status.share == 0.10
 
 
 def test_a_page_behind_the_times_still_rolls_back(running: Rollout) -> None:
-    assert actions.act(running.deliveries, running.id, Action.ROLL_BACK, "", revision=-5).ok
+    assert actions.act(running.deliveries, LOCAL, running.id, Action.ROLL_BACK, "", revision=-5).ok
 
 
 def test_what_is_so_already_is_no_failure(running: Rollout) -> None:
-    actions.act(running.deliveries, running.id, Action.ROLL_BACK, "")
-    again = actions.act(running.deliveries, running.id, Action.ROLL_BACK, "")
+    actions.act(running.deliveries, LOCAL, running.id, Action.ROLL_BACK, "")
+    again = actions.act(running.deliveries, LOCAL, running.id, Action.ROLL_BACK, "")
     assert again.ok
     assert "already" in again.text
 
 
 def test_what_cannot_be_says_why(running: Rollout) -> None:
-    actions.act(running.deliveries, running.id, Action.ROLL_BACK, "")
-    told = actions.act(running.deliveries, running.id, Action.RESUME, "")
+    actions.act(running.deliveries, LOCAL, running.id, Action.ROLL_BACK, "")
+    told = actions.act(running.deliveries, LOCAL, running.id, Action.RESUME, "")
     assert told.tone is Tone.WATCH
     assert told.text == "Nothing was done: it is rolled back, not holding."
-    assert "no deployment" in actions.act(running.deliveries, "nobody", Action.HOLD, "").text
+    assert "no deployment" in actions.act(running.deliveries, LOCAL, "nobody", Action.HOLD, "").text
 
 
 def test_a_resume_may_extend_the_phase(running: Rollout) -> None:
-    actions.act(running.deliveries, running.id, Action.HOLD, "")
-    actions.act(running.deliveries, running.id, Action.RESUME, "", extend_s=1800.0)
+    actions.act(running.deliveries, LOCAL, running.id, Action.HOLD, "")
+    actions.act(running.deliveries, LOCAL, running.id, Action.RESUME, "", extend_s=1800.0)
     assert running.status.extended_s == 1800.0
 
 
 def test_a_second_deployment_of_the_flag_waits(running: Rollout) -> None:
     plan = actions.check(PLAN, "plan.yaml").plan
     assert plan is not None
-    assert "finish, abort or roll it back first" in actions.deploy(running.deliveries, plan).text
-    actions.act(running.deliveries, running.id, Action.ABORT, "")
-    ready = actions.deploy(running.deliveries, plan)
+    assert "finish, abort or roll it back first" in actions.deploy(running.deliveries, LOCAL, plan).text
+    actions.act(running.deliveries, LOCAL, running.id, Action.ABORT, "")
+    ready = actions.deploy(running.deliveries, LOCAL, plan)
     assert ready.ok
     assert running.deliveries.status(ready.deployment).state is State.DRAFT
-    actions.act(running.deliveries, ready.deployment, Action.ABORT, "")
+    actions.act(running.deliveries, LOCAL, ready.deployment, Action.ABORT, "")
     assert (
-        running.deliveries.status(actions.deploy(running.deliveries, plan, start=True).deployment).state
+        running.deliveries.status(actions.deploy(running.deliveries, LOCAL, plan, start=True).deployment).state
         is State.RUNNING
     )
 
@@ -146,16 +147,16 @@ def test_the_demo_is_broken_and_mended(demo: str) -> None:
     assert found is not None
     assert found.key is None
     assert (found.kinds[0].label, found.kinds[0].breaks) == ("Wrong cohort", "It answers wrongly.")
-    assert actions.switch_fault(settings, "wrong-cohort").text == "The candidate is broken now: wrong cohort."
+    assert actions.switch_fault(settings, LOCAL, "wrong-cohort").text == "The candidate is broken now: wrong cohort."
     assert _Demo.fault == "wrong-cohort"
-    assert actions.switch_fault(settings, None).ok
+    assert actions.switch_fault(settings, LOCAL, None).ok
     assert _Demo.fault is None
 
 
 def test_a_demo_that_does_not_answer_is_said(demo: str) -> None:
-    assert actions.switch_fault(Settings(demo_url=demo, demo_token="other"), "slow").tone is Tone.BAD
+    assert actions.switch_fault(Settings(demo_url=demo, demo_token="other"), LOCAL, "slow").tone is Tone.BAD
     gone = Settings(demo_url="http://127.0.0.1:1", demo_token="t")
-    assert actions.switch_fault(gone, "slow").tone is Tone.BAD
+    assert actions.switch_fault(gone, LOCAL, "slow").tone is Tone.BAD
     assert actions.faults(gone) is None
     assert actions.faults(Settings()) is None
-    assert not actions.switch_fault(Settings(), "slow").ok
+    assert not actions.switch_fault(Settings(), LOCAL, "slow").ok

@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from core.settings import Settings
-from core.web.api import HostGuard, Scope, TokenError, load_tokens, served_names
+from core.web.api import CONFIGURED, HostGuard, Scope, TokenError, load_tokens, served_names
 from core.web.api.guard import host_allowed, same_origin
 
 EVALUATE = "/ofrep/v1/evaluate/flags/analyzer"
@@ -42,7 +42,7 @@ def test_this_list_of_paths_is_whole(api: Any) -> None:
 
 @pytest.mark.parametrize(("method", "path", "scope"), PATHS)
 def test_each_path_takes_tokens_of_its_own_scope_only(api: Any, method: str, path: str, scope: str) -> None:
-    for other in {*Scope} - {scope}:
+    for other in {*CONFIGURED} - {scope}:
         assert api.call(method, path, other, json={}).status_code == 403
     unknown = {"Authorization": "Bearer nothing-we-ever-gave-out"}
     for headers in ({}, unknown, {"Authorization": "Bearer "}, {"Authorization": "Basic YTpi"}):
@@ -196,7 +196,7 @@ def test_tokens_are_made_once_and_kept_for_their_owner(home: Path) -> None:
     assert len(found) == 8
     assert all(tokens == found[0] for tokens in found)
     assert stat.S_IMODE((home / "tokens.json").stat().st_mode) == 0o600
-    assert len({found[0].first(scope) for scope in Scope}) == 3
+    assert len({found[0].first(scope) for scope in CONFIGURED}) == 3
     assert [path.name for path in home.iterdir()] == ["tokens.json"]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from core.delivery import LEASE
 from core.settings import Settings, get_settings
@@ -73,9 +74,18 @@ def test_a_server_that_cannot_start_says_why(
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "10.0.0.5", "canary.example", "", None])
 def test_a_dashboard_without_sign_in_does_not_listen_to_others(address: str | None) -> None:
-    stay_at_home("127.0.0.1", "localhost", "::1")
-    with pytest.raises(SystemExit, match="no sign-in yet"):
-        stay_at_home("127.0.0.1", address)
+    stay_at_home(Settings(), "127.0.0.1", "localhost", "::1")
+    with pytest.raises(SystemExit, match="No identity provider is set up"):
+        stay_at_home(Settings(), "127.0.0.1", address)
+    stay_at_home(
+        Settings(
+            public_url="https://canary.example",
+            oidc_url="https://login.example/.well-known/openid-configuration",
+            oidc_client_id="canary",
+            oidc_client_secret=SecretStr("a secret"),
+        ),
+        address,
+    )
 
 
 @pytest.mark.parametrize("wanted", [True, False])

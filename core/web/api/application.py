@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 import core
 from core.delivery import Deliveries
+from core.identity import PeopleFile
 from core.metrics import learner_hasher
 from core.settings import Settings
 from core.store import Store
@@ -20,6 +21,8 @@ from core.web.api.context import Context
 from core.web.api.guard import BodyGuard, HostGuard, served_names
 from core.web.api.problems import JsonAnswer
 from core.web.api.prometheus import Counts, new_registry
+from core.web.api.storedtokens import StoredTokens
+from core.web.ratelimit import RateLimit
 
 Lifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 
@@ -62,6 +65,8 @@ def create_api(
         deliveries=deliveries,
         flags=evaluating,
         tokens=load_tokens(settings),
+        stored=StoredTokens(store, PeopleFile(settings.people)),
+        limits=RateLimit(settings.changes_per_minute),
         hashed=learner_hasher(settings.home),
         registry=registry,
         counts=Counts(registry),

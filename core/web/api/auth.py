@@ -8,7 +8,6 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from hashlib import sha256
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +16,7 @@ from fastapi import Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import SecretStr
 
+from core.identity import TokenScope
 from core.settings import Settings, is_loopback
 from core.store import secret_text
 from core.web.api.problems import Problem
@@ -30,12 +30,11 @@ MIN_LENGTH = 16
 _NAMED = re.compile(r"([A-Za-z][\w.-]{0,39})=(.*[^=].*)", re.DOTALL)
 
 
-class Scope(StrEnum):
-    """What a token is for. None includes another."""
+Scope = TokenScope
+"""What a token is for."""
 
-    READ = "read"
-    PUSH = "push"
-    ACT = "act"
+CONFIGURED = (Scope.READ, Scope.PUSH, Scope.ACT)
+"""Scopes whose tokens may stand in the settings; without any there, random ones are made and kept in home."""
 
 
 class TokenError(Exception):
@@ -44,14 +43,21 @@ class TokenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls. `actor` is what the event log says: from the token, never from a parameter."""
+    """Who calls. `actor` is what the event log says: from the token, never from a parameter.
+
+    Attributes:
+        name: of the token. owner: address of whose it is; "" of one from the settings.
+        scopes: of those that were asked for, the ones that the token has and its owner may use.
+    """
 
     name: str
+    owner: str = ""
+    scopes: frozenset[Scope] = frozenset()
 
     @property
     def actor(self) -> str:
         """Who did it, for the event log."""
-        return f"api:{self.name}"
+        return f"api:{self.owner}/{self.name}" if self.owner else f"api:{self.name}"
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ class Tokens:
         """Return what a token opens; nothing for one that isn't ours. The time it takes says nothing about ours."""
         digest = _digest(token)
         return [
-            (scope, Caller(name))
+            (scope, Caller(name, scopes=frozenset({scope})))
             for scope, named in self.by_scope.items()
             for name, ours in named.items()
             if compare_digest(digest, _digest(ours))
@@ -119,11 +125,13 @@ def _kept(settings: Settings) -> dict[Scope, dict[str, str]]:
     path = settings.home / "tokens.json"
 
     def make() -> str:
-        return json.dumps({scope: {f"{scope}-token": secrets.token_urlsafe(32)} for scope in Scope}, indent=1) + "\n"
+        return (
+            json.dumps({scope: {f"{scope}-token": secrets.token_urlsafe(32)} for scope in CONFIGURED}, indent=1) + "\n"
+        )
 
     try:
         found = json.loads(secret_text(path, make))
-        kept = {scope: {str(name): str(token) for name, token in found[scope].items()} for scope in Scope}
+        kept = {scope: {str(name): str(token) for name, token in found[scope].items()} for scope in CONFIGURED}
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise TokenError(
             f"{path} can't be used ({error}); delete it, and new tokens are made at the next start"
@@ -137,31 +145,41 @@ _bearer = HTTPBearer(auto_error=False, description="a token of the right scope: 
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 
 
-def require(scope: Scope) -> Callable[..., Awaitable[Caller]]:
-    """Return a dependency that lets only callers with a token of this scope pass.
+def require(*scopes: Scope) -> Callable[..., Awaitable[Caller]]:
+    """Return a dependency that lets only callers with a token of one of these scopes pass.
 
     In open mode reading needs no token, for clients that reached the server by a loopback address.
     """
+    wanted = frozenset(scopes)
 
     async def caller(request: Request, credentials: Credentials) -> Caller:
         context: Context = request.app.state.context
+        meaning = " or ".join(_MEANING[scope] for scope in scopes)
         if credentials is None:
-            if scope is Scope.READ and context.settings.open_mode and _came_by_loopback(request):
+            if Scope.READ in wanted and context.settings.open_mode and _came_by_loopback(request):
                 return Caller("open mode")
             raise Problem(
                 401,
-                f"This needs a token for {_MEANING[scope]}: send Authorization: Bearer TOKEN.",
+                f"This needs a token for {meaning}: send Authorization: Bearer TOKEN.",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        found = context.tokens.find(credentials.credentials)
+        secret = credentials.credentials
+        found = context.tokens.find(secret)
         for opened, who in found:
-            if opened is scope:
+            if opened in wanted:
                 return who
         if found:
-            raise Problem(403, f"This token is not for {_MEANING[scope]}.")
-        raise Problem(
-            401, "This token is not known here.", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}
-        )
+            raise Problem(403, f"This token is not for {meaning}.")
+        stored = await context.stored.find(secret)
+        if stored.refusal:
+            raise Problem(401, stored.refusal, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+        assert stored.token is not None
+        refusals = {s: context.stored.owner_may_not(stored.token, s) for s in wanted & stored.token.scopes}
+        opened_by = frozenset(s for s, refusal in refusals.items() if not refusal)
+        if not opened_by:
+            refusal = next(iter(refusals.values()), f"This token is not for {meaning}")
+            raise Problem(403, f"{refusal[0].upper()}{refusal[1:]}.")
+        return Caller(stored.token.name, stored.token.owner, opened_by)
 
     return caller
 
@@ -170,6 +188,8 @@ _MEANING = {
     Scope.READ: "reading flags and figures",
     Scope.PUSH: "pushing figures",
     Scope.ACT: "acting on deployments",
+    Scope.ROLL_BACK: "taking learners off a candidate",
+    Scope.APPROVE: "signing off",
 }
 
 

@@ -15,6 +15,8 @@ from core.store import Store
 from core.traffic import FlagService
 from core.web.api.auth import Tokens
 from core.web.api.prometheus import Counts
+from core.web.api.storedtokens import StoredTokens
+from core.web.ratelimit import RateLimit
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Context:
 
     Attributes:
         flags: evaluates flags, whatever switch carries the traffic.
+        stored: tokens that are kept in the database. limits: how often one caller may change something.
         hashed: turns a learner's id into what is stored.
         registry: of our own figures. counts: those that handlers count.
     """
@@ -32,6 +35,8 @@ class Context:
     deliveries: Deliveries
     flags: FlagService
     tokens: Tokens
+    stored: StoredTokens
+    limits: RateLimit
     hashed: Callable[[str], str]
     registry: CollectorRegistry
     counts: Counts

@@ -27,6 +27,7 @@ from core.delivery import (
 )
 from core.store import events
 from core.traffic import SwitchError
+from core.web.actions import PROTECTS
 from core.web.api.auth import Caller, Scope, require
 from core.web.api.context import Context, Ctx
 from core.web.api.problems import Problem
@@ -35,12 +36,20 @@ from core.web.api.schemas import CommandIn, DeploymentIn
 router = APIRouter(prefix="/api/v1/deployments", tags=["deployments"])
 READ = [Depends(require(Scope.READ))]
 Actor = Annotated[Caller, Depends(require(Scope.ACT))]
+Protector = Annotated[Caller, Depends(require(Scope.ACT, Scope.ROLL_BACK))]
 DeploymentId = Annotated[str, Path(max_length=200)]
 
 NEEDS_REASON = frozenset({Action.ROLL_BACK, Action.ABORT})
 """Actions that take something away; whoever reads the log later wants to know why."""
 
 _PLAN_FILE = "plan"
+
+
+def _not_too_often(context: Context, caller: Caller, *, protects: bool = False) -> None:
+    wait_s = context.limits.wait_s(caller.actor, protects=protects)
+    if wait_s:
+        said = f"More than {context.settings.changes_per_minute} changes within a minute: wait {wait_s} s."
+        raise Problem(429, said, headers={"Retry-After": str(wait_s)})
 
 
 class ActionName(StrEnum):
@@ -65,6 +74,7 @@ def list_deployments(context: Ctx, flag: Annotated[str | None, Query(max_length=
 @router.post("", status_code=201)
 def create_deployment(body: DeploymentIn, context: Ctx, caller: Actor, response: Response) -> dict[str, Any]:
     """Make a deployment of a plan, and start it if asked to."""
+    _not_too_often(context, caller)
     try:
         plan = parse_plan(body.plan, _PLAN_FILE)
     except PlanError as error:
@@ -141,10 +151,14 @@ def get_checkpoints(
 
 @router.post("/{deployment_id}/{action}")
 def act(
-    deployment_id: DeploymentId, action: ActionName, body: CommandIn, context: Ctx, caller: Actor
+    deployment_id: DeploymentId, action: ActionName, body: CommandIn, context: Ctx, caller: Protector
 ) -> dict[str, Any]:
     """Act on a deployment. `already`: it was so before; what can't be done now is a 409 that says why."""
     asked = Action(action)
+    protects = asked in PROTECTS
+    if not protects and Scope.ACT not in caller.scopes:
+        raise Problem(403, f"This token is for {', '.join(sorted(PROTECTS))} only, not for {asked}.")
+    _not_too_often(context, caller, protects=protects)
     if asked in NEEDS_REASON and not body.reason:
         raise Problem(422, f"Give a reason to {asked}: it goes into the event log.", title="Not valid")
     command = Command(asked, caller.actor, body.reason or f"{asked} asked for", extend_s=body.extend_s)

@@ -34,7 +34,8 @@ def served_names(settings: Settings) -> tuple[str, ...]:
     """Return the names besides loopback's by which a browser or client may call this server."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     own = () if host in {"0.0.0.0", "[::]"} else (host,)
-    return (*settings.allowed_hosts, *own)
+    public = (urlsplit(settings.public_url).netloc,) if settings.public_url else ()
+    return (*settings.allowed_hosts, *public, *own)
 
 
 def is_api(path: str) -> bool:

@@ -8,15 +8,17 @@ from typing import Any
 
 import streamlit as st
 
+from core.identity import Permission
 from core.learners import FORMATS
 from core.learners.job import Request
 from core.learners.runs import CohortRun
-from core.web import html
+from core.web import actions, html, signin
 from core.web.actions import Told
 from core.web.learners import html as shapes
 from core.web.learners import jobs, reading
 from core.web.palette import Palette
-from core.web.reading import settings, store
+from core.web.reading import limits, settings, store
+from core.web.sources import may_not_read
 from core.web.views import cohorts, density
 from core.web.views.density import Box, Density
 from core.web.views.marks import Tone
@@ -199,7 +201,7 @@ def _job_now() -> None:
 
 
 def _cancel(number: int) -> None:
-    _keep(reading.jobs().cancel(number))
+    _keep(actions.refused(signin.person(), Permission.ANALYSE) or reading.jobs().cancel(number))
 
 
 def _keep(told: Told) -> None:
@@ -255,6 +257,13 @@ def _start(
     source: str, name: str, query: str | None, made_up: int, upload: Any, weeks: int, k: int | None, format_: str,
     keep: bool, mapping: str,
 ) -> None:  # fmt: skip
+    who = signin.person()
+    if (refusal := actions.refused(who, Permission.ANALYSE, limits())) is not None:
+        _keep(refusal)
+        return
+    if why := may_not_read(settings(), who, source.strip()):
+        _keep(Told(Tone.BAD, f"Nothing was started: {why}."))
+        return
     home, kept = store().home, None
     if upload is not None:
         try:
