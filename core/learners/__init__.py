@@ -20,7 +20,7 @@ from core.learners.keeping import Keeping
 from core.learners.kernel import Scan, constants_of, finish, scan, scan_one
 from core.learners.model import CohortModel, cohorts_of, find_cohorts
 from core.learners.partition import Parts, scan_parts
-from core.learners.recall import recall_of
+from core.learners.recall_fit import recall_of
 from core.learners.reference import Observation, observe, traits_of
 from core.learners.traits import TRAITS, WEEKS, Traits, traits_at
 from core.learners.warm import warm

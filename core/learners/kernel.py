@@ -12,15 +12,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.compiled import compiled, in_blocks
 from core.learners import traits as t
+from core.learners.columns import Columns, columns_of
 from core.learners.constants import Constants, population_constants
 from core.learners.events import DAY_US, WEEK_US, Events
-from core.learners.recall import Recall, half_lives
+from core.learners.recall import Recall
+from core.learners.recall_kernel import Repeated, half_lives, numbers_of, repeated_skills
 
 SUMS = np.dtype(
     [
@@ -47,7 +50,15 @@ SUMS = np.dtype(
 )
 """What one pass leaves of a learner. `at_once`: 1 where no time has passed since the first event."""
 
+MOST_GAINS = 32_767
+"""The most skills advanced in a week that are counted: what a 16-bit number holds."""
+
+# Of each skill: first and last week used so far, best score, and best before the last week, infinite where there is
+# none, so that nothing rises above it. One record of 32 bytes: one line of the cache, one address to keep.
 _SKILL = np.dtype([("first", np.int64), ("last", np.int64), ("best", np.float64), ("before", np.float64)])
+
+_NEAR = 256
+"""Learners whose events stay near the processor."""
 
 # Decay over the time ago: steps of 2^33 microseconds (2.4 hours) from a table, the rest by a series whose first
 # left-out term is below 3e-14, since x is below 0.005 there.
@@ -71,7 +82,7 @@ class Scan:
     """
 
     sums: NDArray[np.void]
-    gains: NDArray[np.int32]
+    gains: NDArray[np.int16]
     as_of: int
     half_lives: NDArray[np.float64]
     recall: Recall | None = None
@@ -109,36 +120,45 @@ def scan(
     threads: int | None = None,
     recall: Recall | None = None,
 ) -> Scan:
-    """Read all events once, on `threads` threads (default: one a core); with a model of recall, scores once more."""
-    end = events.as_of if as_of is None else as_of
-    learners = events.learners.size
-    sums = np.zeros(learners, dtype=SUMS)
-    gains = np.empty((learners, weeks), dtype=np.int32)
-    decay = _decay(weeks)
-
-    def read(rows: slice) -> None:
-        _read(events, events.offsets[rows.start : rows.stop + 1], end, decay, sums[rows], gains[rows])
-
-    in_blocks(read, learners, threads)
-    return Scan(sums, gains, end, _recalled(events, events.offsets, end, weeks, recall, threads), recall)
+    """Read all events once, on `threads` threads (default: one a core); half-lives of recall need its model."""
+    found = empty_scan(events.learners.size, events.as_of if as_of is None else as_of, weeks, recall)
+    scan_into(found, events, events.offsets, threads)
+    return found
 
 
 def scan_one(events: Events, index: int, constants: Constants) -> Scan:
     """Read one learner's events; what the service does at each request."""
-    sums = np.zeros(1, dtype=SUMS)
-    gains = np.empty((1, constants.weeks), dtype=np.int32)
-    offsets = events.offsets[index : index + 2]
-    _read(events, offsets, constants.as_of, _decay(constants.weeks), sums, gains)
-    half_lives = _recalled(events, offsets, constants.as_of, constants.weeks, constants.recall, 1)
-    return Scan(sums, gains, constants.as_of, half_lives, constants.recall)
+    found = empty_scan(1, constants.as_of, constants.weeks, constants.recall)
+    scan_into(found, events, events.offsets[index : index + 2], threads=1)
+    return found
 
 
-def _recalled(
-    events: Events, offsets: NDArray[np.int64], as_of: int, weeks: int, recall: Recall | None, threads: int | None
-) -> NDArray[np.float64]:
-    if recall is None:
-        return np.full(offsets.size - 1, np.nan)
-    return half_lives(events, offsets, as_of, weeks, recall, threads)
+def empty_scan(learners: int, as_of: int, weeks: int, recall: Recall | None) -> Scan:
+    """Return room for what a scan of so many learners leaves."""
+    return Scan(
+        np.empty(learners, dtype=SUMS),
+        np.empty((learners, weeks), dtype=np.int16),
+        as_of,
+        np.empty(learners),
+        recall,
+    )
+
+
+def scan_into(found: Scan, events: Events, offsets: NDArray[np.int64], threads: int | None) -> None:
+    """Read the events of the learners whose events begin at these offsets, shape (L + 1,)."""
+    columns, look = columns_of(events), look_of(found, events)
+
+    def read(rows: slice) -> None:
+        _scan_block(
+            offsets[rows.start : rows.stop + 1],
+            columns,
+            look,
+            found.sums[rows],
+            found.gains[rows],
+            found.half_lives[rows],
+        )
+
+    in_blocks(read, offsets.size - 1, threads)
 
 
 def finish(scanned: Scan, constants: Constants, threads: int | None = None) -> NDArray[np.void]:
@@ -169,63 +189,105 @@ def _decay(weeks: int) -> NDArray[np.float64]:
     return np.exp(-_RATE * 2.0**_STEP * steps)
 
 
-def _read(
-    events: Events,
-    offsets: NDArray[np.int64],
-    as_of: int,
-    decay: NDArray[np.float64],
-    sums: NDArray[np.void],
-    gains: NDArray[np.int32],
-) -> None:
-    """Scan the learners whose events begin at these offsets."""
-    # Codes are never negative: as unsigned numbers they need no look at their sign at each access.
-    _scan(
-        offsets,
-        events.ts,
-        events.domain.view(np.uint32),
-        events.skill.view(np.uint32),
-        events.type,
-        events.score,
-        events.acted,
-        as_of,
+class Look(NamedTuple):
+    """What compiled code looks for.
+
+    Attributes:
+        as_of: end of the window, microseconds since 1970.
+        domains, skills: sizes of the vocabularies. feedback: code of that type of event, -1 for none.
+        decay: see `_decay`. model: of recall, see `recall_kernel`.
+    """
+
+    as_of: int
+    domains: int
+    skills: int
+    feedback: int
+    decay: NDArray[np.float64]
+    model: NDArray[np.float64]
+
+
+class Seen(NamedTuple):
+    """State of each domain and skill of the learner at hand; only what was touched is cleared for the next one."""
+
+    domain_count: NDArray[np.int64]  # first half below, later half above bit 32
+    domains: NDArray[np.uint32]
+    skill: NDArray[np.void]
+    skills: NDArray[np.uint32]
+    repeated: Repeated
+
+
+def look_of(found: Scan, events: Events) -> Look:
+    """Return what to look for in events of such vocabularies."""
+    return Look(
+        found.as_of,
         len(events.domains),
         len(events.skills),
         events.feedback_code,
-        decay,
-        sums,
-        gains,
+        _decay(found.gains.shape[1]),
+        numbers_of(found.recall),
     )
+
+
+@compiled
+def seen_nothing(look: Look) -> Seen:
+    """Return the state before the first learner."""
+    skill = np.empty(look.skills, dtype=_SKILL)
+    for s in range(look.skills):
+        skill[s]["first"] = skill[s]["last"] = -1
+        skill[s]["best"] = -np.inf
+        skill[s]["before"] = np.inf
+    return Seen(
+        np.zeros(look.domains, dtype=np.int64),
+        np.zeros(look.domains + 1, dtype=np.uint32),
+        skill,
+        np.zeros(look.skills + 1, dtype=np.uint32),
+        repeated_skills(look.skills if look.model.size else 0),
+    )
+
+
+@compiled
+def _scan_block(
+    offsets: NDArray[np.int64],
+    columns: Columns,
+    look: Look,
+    sums: NDArray[np.void],
+    gains: NDArray[np.int16],
+    recalled: NDArray[np.float64],
+) -> None:
+    seen = seen_nothing(look)
+    for first in range(0, sums.size, _NEAR):
+        end = min(first + _NEAR, sums.size)
+        scan_few(offsets[first : end + 1], columns, look, seen, sums[first:end], gains[first:end], recalled[first:end])
+
+
+@compiled
+def scan_few(
+    offsets: NDArray[np.int64],
+    columns: Columns,
+    look: Look,
+    seen: Seen,
+    sums: NDArray[np.void],
+    gains: NDArray[np.int16],
+    recalled: NDArray[np.float64],
+) -> None:
+    """Scan learners so few that their events are still near the processor when they are read for the second time."""
+    _scan(offsets, columns, look, seen, sums, gains)
+    half_lives(offsets, columns, look.as_of, gains.shape[1] * WEEK_US, seen.repeated, look.model, recalled)
 
 
 @compiled
 def _scan(
     offsets: NDArray[np.int64],
-    ts: NDArray[np.int64],
-    domain: NDArray[np.uint32],
-    skill: NDArray[np.uint32],
-    type_: NDArray[np.int32],
-    score: NDArray[np.float64],
-    acted: NDArray[np.int8],
-    as_of: int,
-    domains: int,
-    skills: int,
-    feedback: int,
-    decay: NDArray[np.float64],
+    columns: Columns,
+    look: Look,
+    seen: Seen,
     sums: NDArray[np.void],
-    gains: NDArray[np.int32],
+    gains: NDArray[np.int16],
 ) -> None:
     weeks = gains.shape[1]
-    # State of each domain and skill of the learner at hand; only what was touched is cleared for the next one.
-    domain_count = np.zeros(domains, dtype=np.int64)  # first half below, later half above bit 32
-    domains_seen = np.zeros(domains + 1, dtype=np.uint32)
-    # Of each skill: first and last week used so far, best score, and best before the last week, infinite where there is
-    # none, so that nothing rises above it. One record of 32 bytes: one line of the cache, one address to keep.
-    state = np.empty(skills, dtype=_SKILL)
-    for s in range(skills):
-        state[s]["first"] = state[s]["last"] = -1
-        state[s]["best"] = -np.inf
-        state[s]["before"] = np.inf
-    skills_seen = np.zeros(skills + 1, dtype=np.uint32)
+    ts, domain, skill, type_, score, acted = columns
+    as_of, feedback, decay = look.as_of, look.feedback, look.decay
+    domain_count, domains_seen, state, skills_seen = seen.domain_count, seen.domains, seen.skill, seen.skills
     rise = t.SCORE_RISE - t.TOLERANCE
     week_us = np.uint64(WEEK_US)
 
@@ -244,6 +306,7 @@ def _scan(
         row["events"] = n
         row["older"] = total - n
         if n == 0:
+            _nothing(row)
             continue
 
         first_ts = ts[begin]
@@ -305,7 +368,7 @@ def _scan(
 
                 advanced = (advanced if week == now else 0) + (1 if new else 0) + (1 if rises else 0)
                 now = week
-                gain[np.uint64(week)] = advanced
+                gain[np.uint64(week)] = min(advanced, MOST_GAINS)
 
                 again = week < first
                 weight_all += weight
@@ -356,7 +419,16 @@ def _scan(
 
 
 @compiled
-def _count_gains(gains: NDArray[np.int32], counts: NDArray[np.int64]) -> None:
+def _nothing(row: np.void) -> None:
+    """Say of a learner that nothing was seen in the window."""
+    row["entropy"] = row["weight"] = row["weight_again"] = 0.0
+    row["first_week"] = row["domains"] = row["top_domain"] = row["top_count"] = 0
+    row["later_domains"] = row["new_domains"] = row["skills"] = row["reused"] = 0
+    row["uses"] = row["later_uses"] = row["last_third"] = row["asked"] = row["acted"] = row["at_once"] = 0
+
+
+@compiled
+def _count_gains(gains: NDArray[np.int16], counts: NDArray[np.int64]) -> None:
     for row in range(gains.shape[0]):
         for week in range(gains.shape[1]):
             gain = gains[row, week]
@@ -367,7 +439,7 @@ def _count_gains(gains: NDArray[np.int32], counts: NDArray[np.int64]) -> None:
 @compiled
 def _finish(
     sums: NDArray[np.void],
-    gains: NDArray[np.int32],
+    gains: NDArray[np.int16],
     half_lives: NDArray[np.float64],
     fade: NDArray[np.float64],
     gain: float,

@@ -16,7 +16,7 @@ from core.learners.clustering import Matrix, choose_k, kmeans, nearest, try_k
 from core.learners.cohorts import Cohort, Scaler, describe_cohorts, features_of, fit_scaler, quality_figures
 from core.learners.constants import Constants
 from core.learners.events import Events, EventsError
-from core.learners.recall import recall_of
+from core.learners.recall_fit import recall_of
 from core.learners.traits import NOT_KNOWN, WEEKS, Traits
 
 CANDIDATES = tuple(range(3, 9))

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from core.compiled import compiled
+from core.compiled import compiled, in_blocks
 
 Bytes = NDArray[np.uint8]
 Numbers = NDArray[np.int32]
@@ -239,21 +239,60 @@ def _heads(data: Bytes, ends: Long) -> Prints:
     return keys
 
 
-def part_of(names: pa.Array, parts: int) -> Long:
+def part_of(names: pa.Array | NDArray[np.str_], parts: int) -> Long:
     """Return the part of each name, 0 to `parts` - 1; the same as in a `Names` of so many parts."""
-    words = names.cast(pa.large_string())
-    _, offsets, data = words.buffers()
-    ends = np.frombuffer(offsets, np.int64)[words.offset : words.offset + len(words) + 1]
-    return _parts(np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8), ends, parts)
+    out = np.zeros(len(names), dtype=np.int64)
+    bits = parts.bit_length() - 1
+    if not bits or not out.size:
+        return out
+    if isinstance(names, np.ndarray):
+        points = np.ascontiguousarray(names).view(np.uint32).reshape(names.size, -1)
+        in_blocks(lambda rows: _parts_of_points(points[rows], bits, out[rows]), out.size)
+    else:
+        words = names.cast(pa.large_string())
+        _, offsets, data = words.buffers()
+        ends = np.frombuffer(offsets, np.int64)[words.offset : words.offset + len(words) + 1]
+        text = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+        in_blocks(lambda rows: _parts(text, ends[rows.start : rows.stop + 1], bits, out[rows]), out.size)
+    return out
 
 
 @compiled
-def _parts(data: Bytes, ends: Long, parts: int) -> Long:
-    bits = 0
-    while (1 << bits) < parts:
-        bits += 1
-    out = np.zeros(ends.size - 1, dtype=np.int64)
+def _parts(data: Bytes, ends: Long, bits: int, out: Long) -> None:
     for name in range(out.size):
-        if bits:
-            out[name] = _fingerprint(data, ends[name], ends[name + 1]) >> np.uint64(64 - bits)
-    return out
+        out[name] = _fingerprint(data, ends[name], ends[name + 1]) >> np.uint64(64 - bits)
+
+
+@compiled
+def _parts_of_points(points: NDArray[np.uint32], bits: int, out: Long) -> None:
+    """The same of names as code points, each filled up with zeros."""
+    text = np.empty(4 * points.shape[1], dtype=np.uint8)
+    for name in range(out.size):
+        size = points.shape[1]
+        while size and points[name, size - 1] == 0:
+            size -= 1
+        end = 0
+        for i in range(size):
+            end = _utf8(points[name, i], text, end)
+        out[name] = _fingerprint(text, 0, end) >> np.uint64(64 - bits)
+
+
+@compiled
+def _utf8(point: int, text: Bytes, end: int) -> int:
+    """Append a code point; return the new end."""
+    if point < 0x80:
+        text[end] = point
+        return end + 1
+    if point < 0x800:
+        text[end] = 0xC0 | point >> 6
+    elif point < 0x10000:
+        text[end] = 0xE0 | point >> 12
+    else:
+        text[end] = 0xF0 | point >> 18
+        end += 1
+        text[end] = 0x80 | (point >> 12 & 0x3F)
+    if point >= 0x800:
+        end += 1
+        text[end] = 0x80 | (point >> 6 & 0x3F)
+    text[end + 1] = 0x80 | (point & 0x3F)
+    return end + 2

@@ -16,7 +16,8 @@ from core.learners import kernel
 from core.learners.events import Events
 from core.learners.importing.collect import repeated_rows
 from core.learners.ordering import order_of
-from core.learners.recall import Matrix, Recall, sampled_repetitions
+from core.learners.recall import Recall
+from core.learners.recall_fit import Matrix, sampled_repetitions
 
 ROW = np.dtype(
     [

@@ -30,7 +30,8 @@ from core.learners.importing.canonical import EVENT_ID
 from core.learners.importing.collect import told_event
 from core.learners.names import Names, ranked, sort_order
 from core.learners.part import ROW, Part, Vocabulary, Window, repetitions_of_part, scan_part
-from core.learners.recall import Recall, fit_recall, in_sample
+from core.learners.recall import Recall
+from core.learners.recall_fit import fit_recall, in_sample
 
 PARTS = 128
 KEEP_BYTES = 1 << 30
@@ -259,7 +260,7 @@ def scan_parts(
     names = parts.learners()
     recall = _fit_recall(parts, window, in_sample(names), engine)
     sums = np.zeros(len(names), dtype=kernel.SUMS)
-    gains = np.empty((len(names), weeks), dtype=np.int32)
+    gains = np.empty((len(names), weeks), dtype=np.int16)
     half_lives = np.empty(len(names))
     last = np.empty(len(names), dtype=np.int64)
     total = 0

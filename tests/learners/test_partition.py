@@ -6,12 +6,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.demo.population import make_population
-from core.learners import kernel, recall
+from core.learners import kernel, recall_fit
 from core.learners.events import DAY_US, Event, Events, EventsError, from_events
 from core.learners.importing import collect, open_events
 from core.learners.names import Names, part_of, ranked, sort_order
 from core.learners.partition import Parts, Population, scan_parts
-from core.learners.recall import recall_of
+from core.learners.recall_fit import recall_of
 
 OULAD = Path(__file__).parents[3] / "shared" / "data" / "oulad"
 
@@ -115,6 +115,8 @@ def test_names_are_numbered_once_and_keep_their_parts() -> None:
     assert all(numbers[word] == number for word, number in zip(words[:3000], first.tolist(), strict=True))
     parts = part_of(pa.array(words), 8)
     assert all(numbers[word] % 8 == part for word, part in zip(words, parts.tolist(), strict=True))
+    padded = np.array([*words[:-2], "\u07ff\u0800", "\uffff\U00010000\U0010ffff"])  # NumPy takes no zeros at the end
+    assert part_of(padded, 8).tolist() == part_of(pa.array(padded.tolist()), 8).tolist()
     assert np.bincount(parts, minlength=8).min() > 300  # dealt out evenly
     in_order = sorted(set(words), key=lambda word: (numbers[word] % 8, numbers[word]))
     assert names.texts().to_pylist() == in_order
@@ -147,9 +149,9 @@ def test_order_of_many_names(head: str, digits: int) -> None:
 
 
 def test_the_model_of_recall_is_fitted_on_the_same_learners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recall, "SAMPLE", 500)
+    monkeypatch.setattr(recall_fit, "SAMPLE", 500)
     events, _ = make_population(3000)
     found, _ = population(write(events, tmp_path / "shuffled.parquet", 1), parts=32)
     assert found.scan.recall == recall_of(events, events.as_of, 12)
-    chosen = recall.in_sample(found.learners)
+    chosen = recall_fit.in_sample(found.learners)
     assert 400 < chosen.sum() < 600

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.learners import CohortModel, find_cohorts, kernel, observe, recall, traits_at, traits_of
+from core.learners import CohortModel, find_cohorts, kernel, observe, recall_fit, traits_at, traits_of
 from core.learners.events import DAY_US, Event, Events, from_events
-from core.learners.recall import Recall, fit_recall, half_life, half_lives, recall_of, repetitions
+from core.learners.recall import Recall, half_life, repetitions
+from core.learners.recall_fit import fit_recall, recall_of
 
 MODEL = Recall((1.2, 0.6, -0.2), (2.0, 0.5, -0.3), 0.25, 0.9, 1000)
 
@@ -25,7 +26,7 @@ scored = st.builds(
 def test_compiled_half_lives_are_the_plain_ones(learners: list[list[Event]]) -> None:
     events = from_events({f"{i}": made for i, made in enumerate(learners)})
     window = events.as_of - 84 * DAY_US
-    found = half_lives(events, events.offsets, events.as_of, 12, MODEL)
+    found = kernel.scan(events, recall=MODEL).half_lives
     for index, half in enumerate(found):
         plain = half_life([event for event in events.of_learner(index) if event.ts > window], MODEL)
         assert (None if np.isnan(half) else half) == (None if plain is None else pytest.approx(plain, rel=1e-9))
@@ -78,14 +79,14 @@ def test_learners_who_forget_faster_have_shorter_half_lives() -> None:
     model = recall_of(events, events.as_of, 20)
     assert model is not None
     assert 0.2 < model.spread < 0.7  # 0.49 was planted
-    found = half_lives(events, events.offsets, events.as_of, 20, model)
+    found = kernel.scan(events, weeks=20, recall=model).half_lives
     assert np.corrcoef(np.log(found), np.log(own))[0, 1] > 0.75
     fast, slow = own < np.quantile(own, 0.25), own > np.quantile(own, 0.75)
     assert np.median(found[fast]) < 0.5 * np.median(found[slow])
 
 
 def test_too_few_repetitions_give_no_model() -> None:
-    assert fit_recall(np.ones((recall.ENOUGH - 1, 5))) is None
+    assert fit_recall(np.ones((recall_fit.ENOUGH - 1, 5))) is None
     events, _ = planted(3, 0.0, seed=0)
     assert recall_of(events, events.as_of, 20) is None
     model, table = find_cohorts(events, weeks=20)
