@@ -105,6 +105,18 @@ def people(browser: Browser, url: str, out: Path) -> None:
     take(visit(browser, PHONE, "dark", f"{url}/learner?learner=demo-000017"), out / "learner-phone.png", whole=True)
 
 
+def money(browser: Browser, url: str, out: Path) -> None:
+    """Take the pictures of the Business case page, which needs nothing but the case that comes with it."""
+    for size, scheme, name in (
+        (DESKTOP, "light", "business-case.png"),
+        (DESKTOP, "dark", "business-case-dark.png"),
+        (PHONE, "light", "business-case-phone.png"),
+    ):
+        page = visit(browser, size, scheme, f"{url}/business_case?measure=payback")
+        expect(page.locator(".st-key-tornado .js-plotly-plot")).to_be_visible(timeout=30_000)
+        take(page, out / name, whole=True)
+
+
 def main() -> None:
     """Take all pictures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -127,6 +139,7 @@ def main() -> None:
         take(visit(browser, PHONE, "light", url), out / "live-phone.png")
         take(visit(browser, DESKTOP, "light", f"{url}/checkpoints"), out / "checkpoints.png")
         people(browser, url, out)
+        money(browser, url, out)
 
         broken = visit(browser, DESKTOP, "light", url)
         broken.get_by_role("radio", name="Errors").click()

@@ -126,4 +126,4 @@ def test_named_commands_exist(document: Path) -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"(?:^|\$ |&& )make ([a-z]+)", code, re.MULTILINE)) <= targets
     commands = set(getattr(typer.main.get_command(app), "commands", {}))
-    assert set(re.findall(r"(?:^|[ /])canary ([a-z]+)\b", code, re.MULTILINE)) <= commands
+    assert set(re.findall(r"(?:^|[ /])canary ([a-z]+(?:-[a-z]+)*)\b", code, re.MULTILINE)) <= commands

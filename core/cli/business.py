@@ -78,7 +78,12 @@ def _print(case: Case, outcome: Outcome) -> None:
     for heading in ("", "computed", "95 of 100 draws", *(["reported"] if case.reported else [])):
         table.add_column(heading, justify="left" if not heading else "right")
     for row in beside(case, outcome):
-        table.add_row(row.label, row.computed, row.interval, *([row.reported] if case.reported else []))
+        table.add_row(
+            row.label,
+            ", ".join(filter(None, (row.computed, row.note))),
+            row.interval,
+            *([row.reported] if case.reported else []),
+        )
     out.print(table)
     for title, lines in (
         ("How it is computed", sentences(case, outcome)),

@@ -3,6 +3,7 @@
 __all__ = [
     "actions",
     "api",
+    "business",
     "figures",
     "headers",
     "html",

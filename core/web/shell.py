@@ -79,6 +79,12 @@ def main() -> None:
                 help="One learner: events, traits, cohort, version.",
             ),
             st.Page(
+                PAGES / "business_case.py",
+                title="Business case",
+                icon=":material/calculate:",
+                help="What the new version is worth, and how sure that is.",
+            ),
+            st.Page(
                 PAGES / "history.py",
                 title="History",
                 icon=":material/history:",

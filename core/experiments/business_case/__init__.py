@@ -1,6 +1,6 @@
 """Business case: what the new version is worth, from inputs that anybody can check, with what isn't known of them."""
 
-from core.experiments.business_case.case import REPORTED, Case, CaseError, load_case, name_of, parse_case, with_texts
+from core.experiments.business_case.case import REPORTED, Case, CaseError, load_case, parse_case, with_texts
 from core.experiments.business_case.inputs import FIELD, FIELDS, Field, Inputs
 from core.experiments.business_case.lift import Lift, LiftError, load_lift, metrics_of, read_lift
 from core.experiments.business_case.outcome import (
@@ -66,7 +66,6 @@ __all__ = [
     "load_lift",
     "metrics_of",
     "money",
-    "name_of",
     "number",
     "parse_case",
     "read_lift",

@@ -96,13 +96,21 @@ class Case:
         return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)
 
 
-def with_texts(case: Case, texts: Mapping[str, str], name: str | None = None) -> Case:
+def with_texts(case: Case, texts: Mapping[str, str], name: str | None = None, currency: str | None = None) -> Case:
     """Return a case with other inputs; a lift that differs was typed, so it comes from no experiment any more.
+
+    Args:
+        texts: by field, all of them. name, currency: None leaves the case's.
 
     Raises:
         CaseError: with a problem for each input that can't be used; `field` says which, lines are 0.
     """
     problems, inputs = [], {}
+    try:
+        money_in = case.currency if currency is None else _currency(currency.strip())
+        called = case.name if name is None else _text(name)
+    except Misread as misread:
+        problems.append(Problem("Name and currency", 0, 0, "currency", currency or "", misread.expected))
     for one in FIELDS:
         text = texts[one.name].strip()
         try:
@@ -111,7 +119,7 @@ def with_texts(case: Case, texts: Mapping[str, str], name: str | None = None) ->
             problems.append(Problem(one.label, 0, 0, one.name, text, misread.expected))
     if problems:
         raise CaseError(problems)
-    changed = replace(case, name=name or case.name, texts=dict(texts), inputs=Inputs(**inputs))
+    changed = replace(case, name=called, currency=money_in, texts=dict(texts), inputs=Inputs(**inputs))
     return changed if changed.inputs.lift == case.inputs.lift else replace(changed, lift_source="", simulated="")
 
 
@@ -251,12 +259,3 @@ def _currency(text: str) -> str:
     if re.fullmatch("[A-Z]{3}", text) is None:
         raise Misread('a currency\'s three letters, such as "USD"')
     return text
-
-
-def name_of(text: str) -> str:
-    """Check the name of a case.
-
-    Raises:
-        Misread: it is empty, too long, or not printable.
-    """
-    return _text(text)

@@ -43,7 +43,7 @@ class Field:
 
 FIELDS = (
     Field("learners", "Learners", Unit.COUNT, "who will have the new version", 1, 1e10),
-    Field("revenue", "Revenue per learner", Unit.MONEY, "of one learner in a month", 0, 1e9),
+    Field("revenue", "Revenue a month", Unit.MONEY, "of one learner", 0, 1e9),
     Field("lift", "Lift", Unit.SHARE, "by how much that revenue rises, as the experiment found", -1, 10),
     Field(
         "churn_saved",
@@ -56,9 +56,7 @@ FIELDS = (
     ),
     Field("churn_counted", "Part of it counted", Unit.SHARE, "of the learners saved, for caution", 0, 1, "100 %"),
     Field("lifetime_value", "Lifetime value", Unit.MONEY, "of a learner who is not lost", 0, 1e9, "0"),
-    Field(
-        "savings", "Operating savings", Unit.MONEY, "in a year; below zero where operation costs more", -1e12, 1e12, "0"
-    ),
+    Field("savings", "Savings a year", Unit.MONEY, "in operations; below zero where they cost more", -1e12, 1e12, "0"),
     Field("costs", "Costs", Unit.MONEY, "spent once, before and during the roll-out", 0, 1e12, "0"),
     Field("discount", "Discount rate", Unit.SHARE, "a year, for the three-year value", 0, 1, "0 %"),
 )

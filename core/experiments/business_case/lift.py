@@ -12,6 +12,7 @@ from core.experiments.business_case.uncertain import Uncertain
 from core.yamlmarks import listed, suggestion
 
 MAX_BYTES = 16 * 1024 * 1024
+_EXPECTED = "a file that `canary experiment --json` wrote"
 
 
 class LiftError(Exception):
@@ -91,14 +92,14 @@ def read_lift(raw: bytes, metric: str, name: str) -> Lift:
 
 
 def _metrics(raw: bytes, name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    expected = "a file that `canary experiment --json` wrote"
+
     if len(raw) > MAX_BYTES:
-        raise LiftError(f"{name} is larger than {MAX_BYTES >> 20} MiB", expected)
+        raise LiftError(f"{name} is larger than {MAX_BYTES >> 20} MiB", _EXPECTED)
     try:
         document = json.loads(raw)
     except (ValueError, RecursionError):
-        raise LiftError(f"{name} is not JSON", expected) from None
+        raise LiftError(f"{name} is not JSON", _EXPECTED) from None
     metrics = document.get("metrics") if isinstance(document, dict) else None
     if not isinstance(metrics, list) or not metrics or not all(isinstance(m, dict) and "name" in m for m in metrics):
-        raise LiftError(f"{name} has no metrics", expected)
+        raise LiftError(f"{name} has no metrics", _EXPECTED)
     return document, metrics

@@ -145,10 +145,16 @@ def computed(outcome: Outcome) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """One figure, as computed and as reported. `reported` is "" where it wasn't; `agrees`: to the digits reported."""
+    """One figure, as computed and as reported.
+
+    Attributes:
+        note: on what was computed; "" where there is none. reported: "" where it wasn't.
+        agrees: it rounds to what was reported, at that figure's digits; None where nothing was.
+    """
 
     label: str
     computed: str
+    note: str
     interval: str
     reported: str
     agrees: bool | None
@@ -182,7 +188,8 @@ def beside(case: Case, outcome: Outcome) -> tuple[Beside, ...]:
         rows.append(
             Beside(
                 label,
-                _said(name, value, case.currency) + _counted(name, outcome),
+                _said(name, value, case.currency),
+                _counted(name, outcome),
                 within,
                 "" if reported is None else _said(name, reported, case.currency),
                 None if reported is None else _agrees(value, reported),
@@ -200,9 +207,7 @@ def _said(name: str, value: float, currency: str) -> str:
 
 def _counted(name: str, outcome: Outcome) -> str:
     parts = outcome.parts
-    return (
-        f", {parts.counted:,.0f} of them counted" if name == "saved_learners" and parts.counted != parts.saved else ""
-    )
+    return f"{parts.counted:,.0f} of them counted" if name == "saved_learners" and parts.counted != parts.saved else ""
 
 
 def _agrees(value: float, reported: float) -> bool:

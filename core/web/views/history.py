@@ -43,6 +43,8 @@ KINDS: dict[str, Mark] = {
     "incident opened": Mark(Tone.BAD, "warning", "incident opened"),
     "incident closed": Mark(Tone.GOOD, "done_all", "incident closed"),
     "monitor took over": Mark(Tone.CALM, "swap_horiz", "monitor took over"),
+    "business case saved": Mark(Tone.CALM, "calculate", "business case saved"),
+    "business case removed": Mark(Tone.CALM, "delete", "business case removed"),
     "samples compacted": Mark(Tone.CALM, "compress", "samples compacted"),
 }
 """How events look, and what the filter offers; kinds that aren't here are shown plainly."""

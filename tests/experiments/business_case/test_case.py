@@ -70,7 +70,7 @@ def test_every_mistake_is_told_with_its_place():
     [
         ("", "a business case: a mapping"),
         ("- 1", "a mapping with name"),
-        ("name: x", "revenue per learner"),
+        ("name: x", "revenue a month"),
         (SHORT + "lift: 6 %", "each key once"),
         (SHORT.replace("5 %", "[1]"), "a percentage"),
         (SHORT + "reported: {multiple: 1 to 2}", "one figure"),
@@ -172,7 +172,7 @@ def test_reported_figures_stand_beside_and_are_compared_at_their_own_digits(firs
     assert (rows["Multiple, net"].computed, rows["Multiple, net"].reported) == ("1,012 ×", "1,011 ×")
     assert rows["Multiple, net"].agrees is False
     assert rows["Annual benefit"].agrees is True
-    assert rows["Learners saved"].computed == "15,000, 7,500 of them counted"
+    assert (rows["Learners saved"].computed, rows["Learners saved"].note) == ("15,000", "7,500 of them counted")
     assert rows["Learners saved"].agrees is False
     assert rows["Costs"].reported == ""
     assert rows["Costs"].agrees is None

@@ -1,0 +1,1 @@
+"""The Business case page: what it reads, draws, and offers."""
