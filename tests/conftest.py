@@ -42,9 +42,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     get_settings.cache_clear()
 
 
-@pytest.fixture
-def free_port() -> int:
+def port_of_its_own() -> int:
     """Return a port on 127.0.0.1 that nothing listened on a moment ago."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Return a port on 127.0.0.1 that nothing listened on a moment ago."""
+    return port_of_its_own()

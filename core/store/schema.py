@@ -118,6 +118,34 @@ received = Table(
     Column("wall", Float, nullable=False, index=True),
     sqlite_with_rowid=False,
 )
+# Where figures come from (metrics.sources): one row a sender that pushes, or a Prometheus that is asked. Wall times.
+source = Table(
+    "source",
+    metadata,
+    Column("kind", String(20), primary_key=True),
+    Column("flag", String(200), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("asked", Float, nullable=False),  # last batch, or last poll
+    Column("heard", Float, nullable=True),  # last one that brought something
+    Column("problem", Text, nullable=False),
+    Column("facts", JSON, nullable=False),  # of this kind of source
+)
+# Of a source that is asked: how far each query has been settled, and its last answer.
+source_query = Table(
+    "source_query",
+    metadata,
+    Column("source", String(200), primary_key=True),
+    Column("flag", String(200), primary_key=True),
+    Column("version", String(200), primary_key=True),
+    Column("figure", String(60), primary_key=True),
+    Column("settled", Float, nullable=True),  # plan time: spans up to here are done with
+    Column("asked", Float, nullable=False),
+    Column("heard", Float, nullable=True),  # last answer with a value
+    Column("state", String(30), nullable=False),
+    Column("said", Text, nullable=False),
+    Column("value", Float, nullable=True),
+    Column("query", Text, nullable=False),
+)
 # Business figures per learner while a phase runs (keyed hashes, no ids), folded into sums when it ends.
 learner_total = Table(
     "learner_total",

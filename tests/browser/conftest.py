@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from core.settings import Settings
 from core.web.api import Scope, load_tokens
+from tests.conftest import port_of_its_own
 from tests.web.deployments import PLAN, Rollout, rollout
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,13 +104,6 @@ def stop(server: Server) -> None:
 def dashboard(port: int) -> list[str]:
     """Return the command that serves the dashboard."""
     return [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true"]
-
-
-def port_of_its_own() -> int:
-    """Return a free port."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from core.store.errors import StoreUnavailable
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision."""
 
 _one_at_a_time = threading.Lock()  # Alembic keeps what it is doing in module globals

@@ -18,7 +18,8 @@ from core.traffic import FlagService, open_flags
 from core.web.api import deployments, flags, health, learners, problems, pushing, schema
 from core.web.api.auth import load_tokens
 from core.web.api.context import Context
-from core.web.api.guard import BodyGuard, HostGuard, served_names
+from core.web.api.guard import LARGE, BodyGuard, HostGuard, served_names
+from core.web.api.pressure import PushGate
 from core.web.api.problems import JsonAnswer
 from core.web.api.prometheus import Counts, new_registry
 from core.web.api.storedtokens import StoredTokens
@@ -59,6 +60,7 @@ def create_api(
     )
     evaluating = flag_service or open_flags(settings, store)
     registry = new_registry(store, deliveries, evaluating)
+    counts = Counts(registry)
     app.state.context = Context(
         settings=settings,
         store=store,
@@ -69,11 +71,12 @@ def create_api(
         limits=RateLimit(settings.changes_per_minute),
         hashed=learner_hasher(settings.home),
         registry=registry,
-        counts=Counts(registry),
+        counts=counts,
     )
     problems.install(app)
     for part in (flags, pushing, deployments, learners, health, schema):
         app.include_router(part.router)
+    app.add_middleware(PushGate, paths=LARGE, refused=counts.pushes_refused, took=counts.push_seconds)
     app.add_middleware(BodyGuard)
     app.add_middleware(HostGuard, allowed=served_names(settings))  # added last, asked first
     return app

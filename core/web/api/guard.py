@@ -24,9 +24,11 @@ MAX_BODY = 8 * 2**20
 MAX_SMALL_BODY = 64 * 2**10
 """Bytes of every other body."""
 
+LARGE = frozenset({"/api/v1/samples", "/api/v1/requests"})
+"""Paths that figures are pushed to."""
+
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_LARGE = ("/api/v1/samples", "/api/v1/requests")
 _DEFAULT_PORT = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
@@ -142,7 +144,7 @@ class BodyGuard:
         if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             await Problem(415, "Send Content-Type: application/json.").answer()(scope, receive, send)
             return
-        limit = MAX_BODY if scope["path"] in _LARGE else MAX_SMALL_BODY
+        limit = MAX_BODY if scope["path"] in LARGE else MAX_SMALL_BODY
         declared = headers.get("content-length", "0")
         too_large = Problem(413, f"The body is larger than {limit:,} bytes: send it in parts.")
         if not declared.isdigit() or int(declared) > limit:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from prometheus_client import (
     CollectorRegistry,
     Counter,
+    Histogram,
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
@@ -36,6 +37,15 @@ class Counts:
         self.samples_rejected = counter("samples_rejected", "Samples refused.", "reason")
         self.records = counter("records_received", "Request and probe records pushed.", "result")
         self.records_rejected = counter("records_rejected", "Request and probe records refused.", "reason")
+        self.records_dropped = counter("records_dropped", "Records that senders say they had to drop.", "flag")
+        self.pushes_refused = counter("pushes_refused", "Pushes answered 429 or 503.", "reason")
+        self.push_seconds = Histogram(
+            "push_seconds",
+            "From a push's last byte to its answer.",
+            namespace="canary",
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+            registry=registry,
+        )
 
 
 class StoreCollector(Collector):

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
 from core.delivery import Status
-from core.metrics import ProbeRecord, RequestRecord, Spans, aggregate, refused
+from core.metrics import ProbeRecord, Push, RequestRecord, Spans, aggregate, note_push, refused
 from core.store import Clock, add_learner_totals, add_samples, remember_batch
-from core.web.api.auth import Scope, require
+from core.web.api.auth import Caller, Scope, require
 from core.web.api.context import Context, Ctx
 from core.web.api.schemas import RequestsIn, SamplesIn
 
-router = APIRouter(prefix="/api/v1", tags=["figures"], dependencies=[Depends(require(Scope.PUSH))])
+_push = require(Scope.PUSH)
+router = APIRouter(prefix="/api/v1", tags=["figures"], dependencies=[Depends(_push)])
+Pusher = Annotated[Caller, Depends(_push)]
 
 UNKNOWN_FLAG = "no deployment of this flag"
 
 
 @router.post("/samples")
-def push_samples(body: SamplesIn, context: Ctx) -> dict[str, Any]:
+def push_samples(body: SamplesIn, context: Ctx, caller: Pusher) -> dict[str, Any]:
     """Take sums over spans of time. A sample whose id has been sent before changes nothing."""
     status = context.deliveries.current(body.flag)
     if status is None:
-        return _answer(context, "samples", 0, 0, {UNKNOWN_FLAG: len(body.samples)})
+        return _answer(context, "samples", Push(0, rejected={UNKNOWN_FLAG: len(body.samples)}))
     clock, now = context.store.clock(), time.time()
     versions = _versions(context, body.flag)
     rejected: Counter[str] = Counter()
@@ -38,27 +39,33 @@ def push_samples(body: SamplesIn, context: Ctx) -> dict[str, Any]:
             good.append(sample.sample())
     with context.store.transaction() as tx:
         done = add_samples(tx.connection, body.flag, good)
-    return _answer(context, "samples", done.accepted, done.repeated, rejected)
+        push = Push(done.accepted, done.repeated, rejected, skew_s=_skew(body.sent, now))
+        note_push(tx.connection, body.flag, body.source or caller.name, push, now)
+    return _answer(context, "samples", push)
 
 
 @router.post("/requests")
-def push_requests(body: RequestsIn, context: Ctx) -> dict[str, Any]:
+def push_requests(body: RequestsIn, context: Ctx, caller: Pusher) -> dict[str, Any]:
     """Take raw request records and add them up. A batch whose id has been sent before changes nothing.
 
-    Records are rejected one by one, by reason; the others of the batch count.
+    Records are rejected one by one, by reason; the others of the batch count. 429 with Retry-After: figures come faster
+    than they can be stored; send the batch again then, with the same id.
     """
     sent = len(body.requests) + len(body.probes)
     requests = [RequestRecord(**record.__dict__) for record in body.requests]
     probes = [ProbeRecord(**record.__dict__) for record in body.probes]
     clock, now = context.store.clock(), time.time()
+    skew_s, source = _skew(body.sent, now), body.source or caller.name
     # The deployment is read inside the transaction: while it is open no phase can begin or end.
     with context.store.transaction() as tx:
         # The one that decides: a draft beside it says nothing of the traffic that comes.
         status = context.deliveries.deciding(body.flag) or context.deliveries.current(body.flag)
         if status is None:
-            return _answer(context, "records", 0, 0, {UNKNOWN_FLAG: sent})
+            return _answer(context, "records", Push(0, rejected={UNKNOWN_FLAG: sent}, skew_s=skew_s))
         if not remember_batch(tx.connection, f"{body.flag}\0{body.batch}", now):
-            return _answer(context, "records", 0, sent, {})
+            push = Push(0, sent, skew_s=skew_s, versions=tuple(body.versions))
+            note_push(tx.connection, body.flag, source, push, now)
+            return _answer(context, "records", push)
         spans = _spans(status, clock, _versions(context, body.flag))
         reports_on = frozenset(body.versions)
         found = aggregate(
@@ -67,7 +74,14 @@ def push_requests(body: RequestsIn, context: Ctx) -> dict[str, Any]:
         add_samples(tx.connection, body.flag, found.samples)
         if spans.phase_started is not None:
             add_learner_totals(tx.connection, status.id, spans.phase_started, found.totals)
-    return _answer(context, "records", found.accepted, 0, found.rejected)
+        push = Push(found.accepted, 0, found.rejected, body.dropped, skew_s, tuple(body.versions))
+        note_push(tx.connection, body.flag, source, push, now)
+    context.counts.records_dropped.labels(body.flag).inc(body.dropped)
+    return _answer(context, "records", push)
+
+
+def _skew(sent: float | None, now: float) -> float | None:
+    return None if sent is None else sent - now
 
 
 def _versions(context: Context, flag: str) -> frozenset[str]:
@@ -82,13 +96,14 @@ def _spans(status: Status, clock: Clock, versions: frozenset[str]) -> Spans:
     return Spans(clock, plan.sample_s, versions, plan.latency_limit_ms(), started)
 
 
-def _answer(context: Context, kind: str, accepted: int, repeated: int, rejected: Mapping[str, int]) -> dict[str, Any]:
+def _answer(context: Context, kind: str, push: Push) -> dict[str, Any]:
     counts = context.counts
     received, refusals = (
         (counts.samples, counts.samples_rejected) if kind == "samples" else (counts.records, counts.records_rejected)
     )
-    received.labels("accepted").inc(accepted)
-    received.labels("repeated").inc(repeated)
-    for reason, count in rejected.items():
+    received.labels("accepted").inc(push.records)
+    received.labels("repeated").inc(push.repeated)
+    for reason, count in push.rejected.items():
         refusals.labels(reason).inc(count)
-    return {"accepted": accepted, "repeated": repeated, "rejected": dict(rejected)}
+    skew = {} if push.skew_s is None else {"skew_s": round(push.skew_s, 3)}
+    return {"accepted": push.records, "repeated": push.repeated, "rejected": dict(push.rejected), **skew}

@@ -89,6 +89,9 @@ class RequestsIn(Body):
         max_length=16,
         description="versions whose every request this sender reports: one without requests is a healthy zero then",
     )
+    source: MaybeName = Field("", description="who sends, so that one that goes quiet can be named; default: the token")
+    sent: Seconds | None = Field(None, description="the sender's time as it sends: the answer says how far it is off")
+    dropped: Count = Field(0, description="records that the sender had to drop since its last batch")
     requests: list[RequestIn] = Field([], max_length=MAX_ROWS)
     probes: list[ProbeIn] = Field([], max_length=MAX_ROWS)
 
@@ -160,6 +163,8 @@ class SamplesIn(Body):
     """Samples of one flag."""
 
     flag: Name
+    source: MaybeName = Field("", description="who sends; default: the token")
+    sent: Seconds | None = Field(None, description="the sender's time as it sends")
     samples: list[SampleIn] = Field(max_length=MAX_ROWS)
 
 
