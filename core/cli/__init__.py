@@ -8,7 +8,20 @@ from __future__ import annotations
 import sys
 
 # Each module adds its commands to the app as it is imported.
-from core.cli import access, bench, business, cohorts, delivery, log, plan, rehearse, servers, switch  # noqa: F401
+from core.cli import (  # noqa: F401
+    access,
+    bench,
+    business,
+    cohorts,
+    delivery,
+    experiment,
+    log,
+    plan,
+    power,
+    rehearse,
+    servers,
+    switch,
+)
 from core.cli.output import fail
 from core.cli.root import app
 from core.store import StoreUnavailable

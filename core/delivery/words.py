@@ -9,6 +9,8 @@ import math
 
 from core.delivery.plan import Figure, Limit
 from core.delivery.quantities import say_bytes, say_count, say_duration, say_share
+from core.experiments import percent as percent
+from core.experiments import probability as probability
 from core.traffic import SwitchState
 
 _OPERATOR_WORDS = {"<": "under", "<=": "at most", ">": "over", ">=": "at least", "==": "exactly"}
@@ -32,28 +34,9 @@ def count(number: float) -> str:
     return say_count(number)
 
 
-def percent(fraction: float, *, signed: bool = False) -> str:
-    """Say a measured fraction: 0.0180023 as "1.8 %", 0.00074 as "0.074 %", 0.999583 as "99.958 %".
-
-    The distance to the nearer of 0 and 100 % keeps two significant digits, so that neither is claimed unless it is so.
-    """
-    value = 100.0 * fraction
-    distance = min(abs(value), abs(100.0 - value))
-    decimals = 1 if distance <= 0 or distance >= 10 else min(12, max(1, 1 - math.floor(math.log10(distance))))
-    text = f"{value:{'+' if signed else ''},.{decimals}f}".rstrip("0").rstrip(".")
-    return f"{'0' if text in {'-0', '+0', '-', '+'} else text} %"
-
-
 def milliseconds(value: float) -> str:
     """Say a latency: 38.24 as "38 ms", 3.52 as "3.5 ms", 12345 as "12,345 ms"."""
     return f"{value:,.0f} ms" if value >= 10 else f"{value:.2g} ms"
-
-
-def probability(p: float) -> str:
-    """Say a p-value: "p = 0.034", "p = 3e-12", "p < 1e-300"; never 0.0000."""
-    if p < 1e-300:
-        return "p < 1e-300"
-    return f"p = {p:.1e}" if p < 1e-4 else f"p = {p:.2g}"
 
 
 def figure(about: Figure, value: float) -> str:

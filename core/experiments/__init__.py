@@ -2,38 +2,106 @@
 
 from core.experiments import business_case
 from core.experiments.aggregates import Aggregates
+from core.experiments.analysis import Comparison, Design, DesignError, Findings, Segment, Spread, analyse, daily
+from core.experiments.cells import day_name, day_number
+from core.experiments.declare import FORMS, DeclarationError, Declared, declare
 from core.experiments.estimates import POWER, Effect, Estimate
+from core.experiments.experiment import Question, answer, read
 from core.experiments.grouping import OVERALL, Table, aggregate
+from core.experiments.heterogeneity import SPREAD, Heterogeneity, SpreadState, heterogeneity, spread_state
+from core.experiments.inputs import within_window
 from core.experiments.intervals import fieller
+from core.experiments.margins import MarginResult, MarginState, check_margin
 from core.experiments.metrics import Cap, Margin, Mean, Metric, Rate, Ratio, Revenue, settled
+from core.experiments.multiplicity import benjamini_hochberg, holm
+from core.experiments.novelty import Trend, trend
 from core.experiments.observations import MISSING, Labels, Observations
-from core.experiments.ratio import LEVEL, Comparison, PerUnit, aggregates, compare, revenue
+from core.experiments.power import Baseline, baseline, learners_needed, power_of, smallest_difference
+from core.experiments.ratio import LEVEL, PerUnit, RevenueChange, aggregates, compare, revenue
+from core.experiments.reading import Loaded, Rejections, Roles, load
+from core.experiments.report import document, sentence, sentences, spread_sentence
+from core.experiments.sources import DataError, RejectedRow, columns_of, files_of
+from core.experiments.split import GATE, Split, check_split
+from core.experiments.words import number, percent, probability
 
 __all__ = [
+    "FORMS",
+    "GATE",
     "LEVEL",
     "MISSING",
     "OVERALL",
     "POWER",
+    "SPREAD",
     "Aggregates",
+    "Baseline",
     "Cap",
     "Comparison",
+    "DataError",
+    "DeclarationError",
+    "Declared",
+    "Design",
+    "DesignError",
     "Effect",
     "Estimate",
+    "Findings",
+    "Heterogeneity",
     "Labels",
+    "Loaded",
     "Margin",
+    "MarginResult",
+    "MarginState",
     "Mean",
     "Metric",
     "Observations",
     "PerUnit",
+    "Question",
     "Rate",
     "Ratio",
+    "RejectedRow",
+    "Rejections",
     "Revenue",
+    "RevenueChange",
+    "Roles",
+    "Segment",
+    "Split",
+    "Spread",
+    "SpreadState",
     "Table",
+    "Trend",
     "aggregate",
     "aggregates",
+    "analyse",
+    "answer",
+    "baseline",
+    "benjamini_hochberg",
     "business_case",
+    "check_margin",
+    "check_split",
+    "columns_of",
     "compare",
+    "daily",
+    "day_name",
+    "day_number",
+    "declare",
+    "document",
     "fieller",
+    "files_of",
+    "heterogeneity",
+    "holm",
+    "learners_needed",
+    "load",
+    "number",
+    "percent",
+    "power_of",
+    "probability",
+    "read",
     "revenue",
+    "sentence",
+    "sentences",
     "settled",
+    "smallest_difference",
+    "spread_sentence",
+    "spread_state",
+    "trend",
+    "within_window",
 ]

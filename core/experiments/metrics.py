@@ -85,6 +85,11 @@ class Metric:
         return ROWS if self.clustered else None
 
     @property
+    def denominator_of_covariate(self) -> str | None:
+        """The column whose total the covariate's is divided by; None: the number of learners."""
+        return ROWS if self.clustered else None
+
+    @property
     def cap(self) -> Cap | None:
         """Where the numerator is cut off."""
         return None
@@ -92,7 +97,7 @@ class Metric:
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns whose counts, means and products it needs, the numerator first, each once."""
-        covariate = (self.covariate, ROWS if self.clustered else None) if self.covariate else ()
+        covariate = (self.covariate, self.denominator_of_covariate) if self.covariate else ()
         return tuple(dict.fromkeys(c for c in (self.numerator, self.denominator, *covariate) if c is not None))
 
     def cap_of(self, column: str) -> float:
@@ -128,7 +133,7 @@ class Metric:
 
     def effect(self, control: Aggregates, treatment: Aggregates, alpha: float = 0.05) -> Effect:
         """Compare two arms, in all cells at once."""
-        covariate = (self.covariate, ROWS if self.clustered else None) if self.covariate else None
+        covariate = (self.covariate, self.denominator_of_covariate) if self.covariate else None
         arms = ratio_of_totals(self.numerator, self.denominator, covariate, (control, treatment))
         method = "delta method" if self.denominator else "Welch"
         method += ", clusters as units" if self.clustered else ""

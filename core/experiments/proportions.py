@@ -21,6 +21,7 @@ def score_difference(
         control, treatment: shares. n_control, n_treatment: learners, shape (...).
     """
     p0, n0, p1, n1 = np.broadcast_arrays(control, n_control, treatment, n_treatment)
+    known, n0, n1 = (n0 > 0) & (n1 > 0), np.maximum(n0, 1), np.maximum(n1, 1)
     observed = p1 - p0
 
     def score(delta: Floats) -> Floats:
@@ -30,7 +31,6 @@ def score_difference(
 
     low = _edge(lambda d: score(d) > z, np.full(p0.shape, -1.0), observed)
     high = _edge(lambda d: score(d) < -z, np.full(p0.shape, 1.0), observed)
-    known = (n0 > 0) & (n1 > 0)
     return np.where(known, low, np.nan), np.where(known, high, np.nan)
 
 
@@ -42,6 +42,7 @@ def score_ratio(
     NaN where the control is zero: nothing is relative to it.
     """
     p0, n0, p1, n1 = np.broadcast_arrays(control, n_control, treatment, n_treatment)
+    known, n0, n1 = (n0 > 0) & (n1 > 0) & (p0 > 0), np.maximum(n0, 1), np.maximum(n1, 1)
 
     def score(ratio: Floats) -> Floats:
         null0 = _under_ratio(p0, n0, p1, n1, ratio)
@@ -54,7 +55,6 @@ def score_ratio(
         middle = observed / (1 + observed)
         low = _edge(lambda t: score(_odds(t)) > z, np.zeros(p0.shape), middle)
         high = _edge(lambda t: score(_odds(t)) < -z, np.ones(p0.shape), middle)
-    known = (n0 > 0) & (n1 > 0) & (p0 > 0)
     return np.where(known, _odds(low), np.nan), np.where(known, _odds(high), np.nan)
 
 

@@ -26,7 +26,7 @@ class PerUnit:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class RevenueChange:
     """Candidate against baseline, as a relative difference (-0.03 is 3 % less).
 
     Attributes:
@@ -62,7 +62,7 @@ def revenue(sums: BusinessSums, unit: str) -> PerUnit | None:
     return PerUnit(float(found.value), max(0.0, float(found.variance)), sums.learners)
 
 
-def compare(candidate: PerUnit, baseline: PerUnit) -> Comparison | None:
+def compare(candidate: PerUnit, baseline: PerUnit) -> RevenueChange | None:
     """Compare two independent figures; None where the baseline's is not above zero: nothing is relative to it then."""
     if baseline.value <= 0:
         return None
@@ -72,5 +72,5 @@ def compare(candidate: PerUnit, baseline: PerUnit) -> Comparison | None:
     smallest = (z + float(special.ndtri(POWER))) * float(np.sqrt(variance))
     low, high = fieller(candidate.value, candidate.variance, baseline.value, baseline.variance, z)
     if np.isnan(low):
-        return Comparison(ratio - 1, None, None, smallest, candidate, baseline)
-    return Comparison(ratio - 1, float(low) - 1, float(high) - 1, smallest, candidate, baseline)
+        return RevenueChange(ratio - 1, None, None, smallest, candidate, baseline)
+    return RevenueChange(ratio - 1, float(low) - 1, float(high) - 1, smallest, candidate, baseline)

@@ -1,0 +1,280 @@
+"""`canary experiment`: is the new version better, and for whom?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from core.cli.output import NO, USAGE, err, fail, out, print_json, stop
+from core.cli.root import Json, app
+from core.experiments import (
+    DataError,
+    DeclarationError,
+    DesignError,
+    Findings,
+    Loaded,
+    MarginState,
+    Question,
+    answer,
+    day_number,
+    document,
+    number,
+    percent,
+    probability,
+    read,
+    sentences,
+    spread_sentence,
+)
+
+if TYPE_CHECKING:
+    from core.experiments import Comparison, Segment
+
+Data = Annotated[list[Path], typer.Argument(metavar="DATA...", help="CSV or Parquet files, or folders of them.")]
+Metrics = Annotated[
+    list[str],
+    typer.Option(
+        "--metric",
+        metavar="NAME=KIND(COL)",
+        help="mean(COL), rate(COL), rate(COL=WORD|WORD), ratio(NUM,DEN), roi(REVENUE,COST), revenue(COL, cap=99%), "
+        "completion(EVENT, EXPOSURE, DAYS), churn(EVENT, EXPOSURE, DAYS). Repeat for more.",
+    ),
+]
+Covariates = Annotated[
+    list[str] | None,
+    typer.Option("--covariate", metavar="NAME=COL", help="A number from before the experiment, for a metric (CUPED)."),
+]
+Where = Annotated[list[str] | None, typer.Option("--where", metavar="COL=VALUE", help="Only these rows.")]
+Alpha = Annotated[float, typer.Option("--alpha", min=1e-9, max=0.5, help="1 - confidence of all intervals.")]
+
+
+@app.command(
+    epilog="Example: canary experiment learners.parquet --variant version --control original "
+    '--metric "roi=roi(revenue,cost)" --metric "done=rate(completed)" --covariate "roi=revenue_before" --segment region'
+)
+def experiment(
+    data: Data,
+    variant: Annotated[str, typer.Option("--variant", metavar="COL", help="Column of the versions.")],
+    control: Annotated[str, typer.Option("--control", metavar="VALUE", help="The old version, in that column.")],
+    metric: Metrics,
+    covariate: Covariates = None,
+    segment: Annotated[
+        list[str] | None, typer.Option("--segment", metavar="COL", help="Show effects by it. Repeat for more.")
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option("--cluster", metavar="COL", help="What was randomised as a whole, such as classes.")
+    ] = None,
+    learner: Annotated[
+        str | None, typer.Option("--learner", metavar="COL", help="Learners' ids: find those in two versions.")
+    ] = None,
+    day: Annotated[
+        str | None, typer.Option("--day", metavar="COL", help="Day on which a learner came in: does the effect fade?")
+    ] = None,
+    margin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--margin", metavar="NAME=-3%", help="Not worse than that: of the control's value, or -0.05 in the unit."
+        ),
+    ] = None,
+    lower_is_better: Annotated[list[str] | None, typer.Option("--lower-is-better", metavar="NAME")] = None,
+    expected: Annotated[
+        str | None,
+        typer.Option("--expected", metavar="SHARE", help="Planned share of the new version; or A=0.8,B=0.1,C=0.1."),
+    ] = None,
+    where: Where = None,
+    alpha: Alpha = 0.05,
+    fewest: Annotated[
+        int, typer.Option("--min-segment", min=2, help="Learners of each arm below which a segment is not shown.")
+    ] = 100,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="DAY", help="Last day the data tell of, for windows.")
+    ] = None,
+    despite_split: Annotated[
+        bool, typer.Option("--ignore-srm", help="Show effects though traffic was not split as planned.")
+    ] = False,
+    not_randomised: Annotated[
+        bool, typer.Option("--not-randomised", help="Versions were not given by chance: differences, not effects.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare versions on declared metrics: effects with intervals, by segment, with what makes them doubtful.
+
+    Exit code 1: the traffic was not split as planned, so that no effect is shown; or a declared margin is not shown to
+    be kept; or the data can't be read.
+    """
+    question = Question(
+        paths=tuple(map(str, data)),
+        variant=variant,
+        control=control,
+        metrics=tuple(metric),
+        covariates=tuple(covariate or ()),
+        margins=tuple(margin or ()),
+        lower_is_better=tuple(lower_is_better or ()),
+        segments=tuple(segment or ()),
+        cluster=cluster,
+        learner=learner,
+        day=day,
+        where=pairs(where),
+        alpha=alpha,
+        fewest=fewest,
+        as_of=_as_of(as_of),
+        despite_split=despite_split,
+        randomised=not not_randomised,
+    )
+    try:
+        question.declared()
+    except DeclarationError as error:
+        fail(str(error), USAGE)
+    try:
+        loaded = read(question)
+        question = _with_shares(question, expected, loaded)
+        findings = answer(loaded, question)
+    except (DataError, DesignError) as error:
+        fail(str(error))
+    if as_json:
+        print_json(document(findings) | {"rejected": loaded.rejected.to_json()})
+        tell_rejected(loaded)
+    else:
+        tell_rejected(loaded)
+        _print(findings)
+    missed = any(c.margin is not None and c.margin.state is not MarginState.MET for c in findings.comparisons)
+    if findings.withheld or missed:
+        stop(NO)
+
+
+def _with_shares(question: Question, expected: str | None, loaded: Loaded) -> Question:
+    if expected is None:
+        return question
+    arms = loaded.observations.variant.names
+    parts = [part.partition("=") for part in expected.split(",")]
+    try:
+        if len(parts) == 1 and not parts[0][1]:
+            share = float(expected)
+            if len(arms) != 2 or not 0 < share < 1:
+                raise ValueError
+            shares = {arm: 1 - share if arm == question.control else share for arm in arms}
+        else:
+            shares = {name.strip(): float(share) for name, _, share in parts}
+    except ValueError:
+        fail(
+            f"--expected {expected!r}: expected the new version's share, between 0 and 1, or each version's: "
+            f"{','.join(f'{arm}={1 / len(arms):.2g}' for arm in arms)}",
+            USAGE,
+        )
+    return replace(question, expected=shares)
+
+
+def pairs(where: Sequence[str] | None) -> tuple[tuple[str, str], ...]:
+    """Return COLUMN=VALUE options as pairs."""
+    out = []
+    for text in where or ():
+        column, equals, value = text.partition("=")
+        if not equals or not column:
+            fail(f"--where {text!r}: expected COLUMN=VALUE, such as --where region=EU", USAGE)
+        out.append((column, value))
+    return tuple(out)
+
+
+def _as_of(text: str | None) -> float | None:
+    if text is None:
+        return None
+    day = day_number(text)
+    if math.isnan(day):
+        fail(f"--as-of {text!r}: expected a day such as 2025-10-31, or its number", USAGE)
+    return day
+
+
+def tell_rejected(loaded: Loaded) -> None:
+    """Say on stderr which rows were left out."""
+    rejected = loaded.rejected
+    if rejected.rows:
+        reasons = ", ".join(f"{n:,} because {reason}" for reason, n in rejected.reasons.items())
+        err.print(
+            f"[yellow]note:[/] {rejected.rows:,} of {loaded.rows:,} rows left out: {escape(reasons)}", soft_wrap=True
+        )
+        for row in rejected.examples:
+            err.print(f"  {escape(str(row))}", soft_wrap=True)
+
+
+def _print(findings: Findings) -> None:
+    split = findings.split
+    told = ", ".join(f"{arm} {n:,}" for arm, n in split.observed.items())
+    verdict = "as planned" if split.ok else "NOT AS PLANNED"
+    test = f"; {probability(split.p_value)}: {verdict}" if findings.design.randomised else ", not randomised"
+    out.print(f"split: {escape(told)}{test}", soft_wrap=True)
+    for warning in findings.warnings:
+        err.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
+    if findings.withheld:
+        err.print("[bold red]no effect is shown[/]; --ignore-srm shows them all the same", soft_wrap=True)
+        return
+    table = Table()
+    figures = ("control", "treatment", "difference", "relative", "p (Holm)", "would see")
+    for heading in ("metric", "version", *figures, "method"):
+        table.add_column(heading, justify="left" if heading in ("metric", "version", "method") else "right")
+    for found in findings.comparisons:
+        table.add_row(*map(escape, _cells(found)))
+    out.print(table)
+    for said in sentences(findings):
+        out.print(escape(said), soft_wrap=True)
+    for dimension in findings.design.segments:
+        _print_segment(findings, dimension)
+
+
+def _cells(found: Comparison) -> list[str]:
+    effect = found.effect
+    return [
+        found.metric.name,
+        found.treatment,
+        number(float(effect.control)),
+        number(float(effect.treatment)),
+        f"{number(float(effect.difference), signed=True)} [{number(float(effect.low), signed=True)}, "
+        f"{number(float(effect.high), signed=True)}]",
+        _relative(effect),
+        _p(found.p_adjusted),
+        number(float(effect.mde)),
+        effect.method,
+    ]
+
+
+def _relative(effect: Any) -> str:
+    if not math.isfinite(effect.relative_low):
+        return "-"
+    low, high = (percent(float(bound), signed=True) for bound in (effect.relative_low, effect.relative_high))
+    return f"{percent(float(effect.relative), signed=True)} [{low}, {high}]"
+
+
+def _p(p: float) -> str:
+    return "-" if math.isnan(p) else probability(p).removeprefix("p = ").removeprefix("p ")
+
+
+def _print_segment(findings: Findings, dimension: str) -> None:
+    rows: list[Segment] = [row for row in findings.segments if row.dimension == dimension]
+    table = Table(title=f"by {escape(dimension)}", title_justify="left")
+    for heading in ("metric", "version", "level", "learners", "difference", "relative", "p (Holm)", "shrunken"):
+        table.add_column(heading, justify="left" if heading in ("metric", "version", "level") else "right")
+    for row in rows:
+        learners = f"{row.n_control + row.n_treatment:,}"
+        if row.effect is None:
+            cells = [row.metric.name, row.treatment, row.level, learners, "too few to show", "", "", ""]
+        else:
+            cells = [
+                row.metric.name,
+                row.treatment,
+                row.level,
+                learners,
+                number(float(row.effect.difference), signed=True),
+                _relative(row.effect),
+                _p(row.p_adjusted),
+                number(row.shrunken, signed=True) if math.isfinite(row.shrunken) else "-",
+            ]
+        table.add_row(*map(escape, cells))
+    out.print(table)
+    for spread in findings.spreads:
+        if spread.dimension == dimension:
+            out.print(escape(spread_sentence(spread)), soft_wrap=True)

@@ -1,0 +1,211 @@
+"""Findings -> the JSON document that `canary experiment --json` prints, and a decision in a sentence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from core.experiments.analysis import Comparison, Findings, Segment, Spread
+from core.experiments.estimates import Effect
+from core.experiments.heterogeneity import SpreadState
+from core.experiments.margins import MarginState
+from core.experiments.words import SMALLEST_P, number, percent, probability
+
+
+def p_json(p: float) -> float | str | None:
+    """Return a p-value as a number, below the smallest as "< 1e-300", and as null where there is none."""
+    if math.isnan(p):
+        return None
+    return float(p) if p >= SMALLEST_P else f"< {SMALLEST_P:g}"
+
+
+def figure(value: Any) -> float | None:
+    """Return a number, null where it isn't finite."""
+    return float(value) if np.isfinite(value) else None
+
+
+def document(findings: Findings) -> dict[str, Any]:
+    """Return `{"arms", "srm", "metrics", "segments", "heterogeneity", "warnings", ...}`; see docs/experiments.md."""
+    split, table = findings.split, findings.table
+    arms: dict[str, dict[str, Any]] = {}
+    for i, arm in enumerate(table.arms):
+        arms[arm] = {"n": int(table.learners[0, i])}
+        if findings.design.cluster:
+            arms[arm]["clusters"] = int(table.units[0, i])
+        if not findings.withheld:
+            for metric in findings.design.metrics:
+                own = table.metrics[metric.name][0][i]
+                value = metric.effect(own, own).control if metric.covariate is None else _raw(findings, metric.name, i)
+                arms[arm][metric.name] = figure(value)
+    return {
+        "control": findings.design.control,
+        "alpha": findings.design.alpha,
+        "randomised": findings.design.randomised,
+        "arms": arms,
+        "srm": {
+            "p_value": p_json(split.p_value),
+            "ok": split.ok,
+            "observed": dict(split.observed),
+            "expected": dict(split.expected),
+        },
+        "decision": sentences(findings),
+        "metrics": [_comparison(found) for found in findings.comparisons],
+        "segments": [_segment(found) for found in findings.segments],
+        "heterogeneity": [_spread(found) for found in findings.spreads],
+        "warnings": list(findings.warnings),
+    }
+
+
+def _raw(findings: Findings, name: str, arm: int) -> float:
+    metric = next(metric for metric in findings.design.metrics if metric.name == name)
+    own = findings.table.metrics[name][0][arm]
+    return float(replace(metric, covariate=None).effect(own, own).control)
+
+
+def _effect(effect: Effect) -> dict[str, Any]:
+    return {
+        "control": figure(effect.control),
+        "treatment": figure(effect.treatment),
+        "difference": figure(effect.difference),
+        "ci": [figure(effect.low), figure(effect.high)],
+        "relative": figure(effect.relative),
+        "relative_ci": [figure(effect.relative_low), figure(effect.relative_high)],
+        "p_value": p_json(float(effect.p_value)),
+    }
+
+
+def _comparison(found: Comparison) -> dict[str, Any]:
+    effect = found.effect
+    out = {"name": found.metric.name, "variant": found.treatment, **_effect(effect)}
+    out |= {
+        "p_adjusted": p_json(found.p_adjusted),
+        "p_fdr": p_json(found.p_fdr),
+        "mde": figure(effect.mde),
+        "mde_relative": figure(effect.mde / effect.control) if effect.control else None,
+        "statistic": figure(effect.statistic),
+        "df": figure(effect.df),
+        "method": effect.method,
+        "n": {"control": int(effect.n_control), "treatment": int(effect.n_treatment)},
+        "variance_reduction": figure(effect.reduction),
+        "better": found.better,
+    }
+    if found.margin is not None:
+        out["margin"] = {
+            "size": found.margin.margin.size,
+            "relative": found.margin.margin.relative,
+            "p_value": p_json(found.margin.p_value),
+            "state": str(found.margin.state),
+        }
+    if found.trend is not None:
+        trend = found.trend
+        out["by_day"] = {
+            "days": trend.days,
+            "slope": trend.slope,
+            "slope_ci": [trend.low, trend.high],
+            "p_value": p_json(trend.p_value),
+            "q_p_value": p_json(trend.q_p_value),
+        }
+    return out
+
+
+def _segment(found: Segment) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "name": found.metric.name,
+        "variant": found.treatment,
+        "segment": found.dimension,
+        "level": found.level,
+        "n": {"control": found.n_control, "treatment": found.n_treatment},
+        "suppressed": found.effect is None,
+    }
+    if found.effect is not None:
+        out |= _effect(found.effect)
+        out |= {
+            "p_adjusted": p_json(found.p_adjusted),
+            "p_fdr": p_json(found.p_fdr),
+            "shrunken": figure(found.shrunken),
+            "shrunken_ci": [figure(found.shrunken_low), figure(found.shrunken_high)],
+            "deviation": figure(found.deviation),
+            "deviation_ci": [figure(found.low), figure(found.high)],
+        }
+    return out
+
+
+def _spread(found: Spread) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "name": found.metric.name,
+        "variant": found.treatment,
+        "segment": found.dimension,
+        "levels": found.levels,
+        "state": str(found.state),
+    }
+    if found.found is not None:
+        h = found.found
+        out |= {
+            "q": h.q,
+            "df": h.df,
+            "q_p_value": p_json(h.q_p_value),
+            "p_value": p_json(h.p_value),
+            "p_adjusted": p_json(found.p_adjusted),
+            "i_squared": h.i_squared,
+            "tau": h.tau,
+            "spread": h.spread,
+        }
+    return out
+
+
+def sentences(findings: Findings) -> list[str]:
+    """Return what the experiment says, a sentence for each metric and pair."""
+    if findings.withheld:
+        return [f"No decision: {findings.warnings[0]}."]
+    return [sentence(found, findings) for found in findings.comparisons]
+
+
+def sentence(found: Comparison, findings: Findings) -> str:
+    """Return what was found of one metric, with its numbers."""
+    effect, metric = found.effect, found.metric
+    pair = f"{metric.name} of {found.treatment}"
+    if not np.isfinite(effect.difference):
+        return f"{pair}: nothing can be said, for lack of values."
+    level = percent(1 - effect.alpha)
+    if np.isfinite(effect.relative_low):
+        size = f"{percent(float(effect.relative), signed=True)} against {findings.design.control}"
+        interval = [percent(float(bound), signed=True) for bound in (effect.relative_low, effect.relative_high)]
+    else:
+        size = f"{number(float(effect.difference), signed=True)} against {findings.design.control}"
+        interval = [number(float(bound), signed=True) for bound in (effect.low, effect.high)]
+    said = f"{pair} is {size} ({level} interval {interval[0]} to {interval[1]}"
+    said += f"; {probability(found.p_adjusted)} after Holm)" if np.isfinite(found.p_adjusted) else ")"
+    verdict = {True: "better", False: "worse", None: "not shown to differ"}[found.better]
+    verdict += "" if findings.design.randomised else ", not randomised"
+    said += f": {verdict}"
+    if found.better is None:
+        smallest = float(effect.mde / effect.control) if effect.control > 0 else float("nan")
+        told = percent(smallest) if np.isfinite(smallest) else number(float(effect.mde))
+        said += f"; a difference of {told} would have been seen with a power of 80 %"
+    if found.margin is not None:
+        said += {
+            MarginState.MET: f"; not worse than the margin of {found.margin.margin}",
+            MarginState.VIOLATED: f"; worse than the margin of {found.margin.margin}",
+            MarginState.OPEN: f"; not shown to be within the margin of {found.margin.margin}",
+        }[found.margin.state]
+    if found.trend is not None and found.trend.p_value < effect.alpha / max(1, len(findings.comparisons)):
+        fading = (found.trend.slope > 0) != (effect.difference > 0)
+        said += f"; the effect {'fades' if fading else 'grows'} from day to day ({probability(found.trend.p_value)})"
+    return said + "."
+
+
+def spread_sentence(found: Spread) -> str:
+    """Return whether a metric's effect is the same in all levels of a segment."""
+    name = f"{found.metric.name} of {found.treatment} by {found.dimension}"
+    if found.found is None:
+        return f"{name}: not enough data to compare levels."
+    h = found.found
+    if found.state is SpreadState.WITHIN:
+        return f"{name}: spread within {percent(h.spread)}: every level's effect lies that near the overall one."
+    tested = f"{probability(found.p_adjusted)} after Holm, I² {percent(h.i_squared)}"
+    if found.state is SpreadState.HETEROGENEOUS:
+        return f"{name}: heterogeneous: levels differ in their effect ({tested})."
+    return f"{name}: not enough data: neither shown to be within {percent(h.spread)} nor shown to differ ({tested})."
