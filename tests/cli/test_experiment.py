@@ -198,7 +198,7 @@ def test_errors_are_for_people(made: Path, arguments: list[str], code: int, told
 def test_real_learners(shared_data: Path) -> None:
     path = shared_data / "oulad" / "students_outcomes.parquet"
     arguments = ["--variant", "gender", "--control", "M", "--metric", "passed=rate(final_result=Pass|Distinction)"]
-    code, told, said = run(path, *arguments, "--segment", "age_band", "--not-randomised", "--json")
+    code, told, _ = run(path, *arguments, "--segment", "age_band", "--not-randomised", "--json")
     assert code == 0
     document = json.loads(told)
     assert document["randomised"] is False
