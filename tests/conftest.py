@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from core.settings import get_settings
+from core.store import Store
+from core.traffic import rows
+from tests.postgres import TEMPLATE, Cluster
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -40,6 +44,66 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     get_settings.cache_clear()
     yield folder
     get_settings.cache_clear()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for `database` on SQLite and on PostgreSQL, but what looks into a file on SQLite alone."""
+    if "database" in metafunc.fixturenames:
+        only = metafunc.definition.get_closest_marker("sqlite")
+        metafunc.parametrize("database", ["sqlite"] if only else ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Return a PostgreSQL server with a migrated database to make copies of; skip where none is installed."""
+    cluster = Cluster()
+    try:
+        cluster.execute(f"CREATE DATABASE {TEMPLATE}")
+        Store.open(cluster.url(TEMPLATE), tmp_path_factory.mktemp("migrated")).close()
+        yield cluster
+    finally:
+        cluster.close()
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Return the URL of a fresh database of either kind, which this process and those it starts use by default."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield f"sqlite:///{home / 'canary.sqlite'}"
+        return
+    cluster: Cluster = request.getfixturevalue("postgres")
+    name = cluster.create(TEMPLATE)
+    monkeypatch.setenv("CANARY_DATABASE_URL", cluster.url(name))
+    get_settings.cache_clear()
+    yield cluster.url(name)
+    cluster.drop(name)
+
+
+@pytest.fixture
+def patient_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a flag's evaluation wait for a server on a busy machine: for tests of what it answers, not of how soon."""
+    monkeypatch.setattr(rows, "ANSWER_S", 10.0)
+
+
+@pytest.fixture
+def lose(database: str, request: pytest.FixtureRequest) -> Callable[[], Callable[[], None]]:
+    """Return what takes the database away; what that returns brings it back."""
+    url = make_url(database)
+    if url.get_backend_name() == "sqlite":
+        path = Path(str(url.database))
+
+        def take_away() -> Callable[[], None]:
+            path.rename(path.with_name("gone"))
+            return lambda: path.with_name("gone").rename(path)  # type: ignore[func-returns-value]
+    else:
+        cluster: Cluster = request.getfixturevalue("postgres")
+        name = str(url.database)
+
+        def take_away() -> Callable[[], None]:
+            cluster.shut_out(name)
+            return lambda: cluster.let_in(name)
+
+    return take_away
 
 
 def port_of_its_own() -> int:

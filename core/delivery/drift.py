@@ -17,7 +17,8 @@ from core.delivery.model import Action, Command, State, Status
 from core.delivery.service import SWITCH_CAUSES, SWITCH_DRIFTED, SWITCH_UNREADABLE, Deliveries, Fence
 from core.delivery.words import percent
 from core.delivery.words import switch as say_switch
-from core.traffic import RowsUnavailable, SwitchError, SwitchState, committed_rule
+from core.store import StoreUnavailable
+from core.traffic import SwitchError, SwitchState, committed_rule
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def read_switch(deliveries: Deliveries, flag: str) -> Reading | None:
     """
     try:
         rule = committed_rule(deliveries.store, flag)
-    except RowsUnavailable:
+    except StoreUnavailable:
         return None
     if rule is None or not rule.active:
         return None

@@ -111,7 +111,8 @@ def read_status(connection: Connection, deployment_id: str) -> Status:
     Raises:
         Unknown: there is no such deployment.
     """
-    row = connection.execute(select(schema.deployment).where(schema.deployment.c.id == deployment_id)).one_or_none()
+    query = select(schema.deployment).where(schema.deployment.c.id == deployment_id)
+    row = None if "\0" in deployment_id else connection.execute(query).one_or_none()  # PostgreSQL takes no NUL in text
     if row is None:
         raise Unknown(f"there is no deployment {deployment_id!r}")
     return _status_of(row)

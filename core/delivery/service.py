@@ -16,8 +16,8 @@ from core.delivery.model import Action, Change, Command, Refusal, State, Status
 from core.delivery.plan import Plan
 from core.delivery.words import percent
 from core.delivery.words import switch as say_switch
-from core.store import Store, Tx
-from core.traffic import RowsUnavailable, SwitchError, TrafficSwitch, committed_rule
+from core.store import Store, StoreUnavailable, Tx
+from core.traffic import SwitchError, TrafficSwitch, committed_rule
 
 logger = logging.getLogger(__name__)
 
@@ -279,5 +279,5 @@ class Deliveries:
             # Of the committed rows, not of the switch: it may be down just when somebody wants to roll back.
             rule = committed_rule(self.store, flag)
             return None if rule is None else self.status(rule.deployment)
-        except (RowsUnavailable, records.Unknown):
+        except (StoreUnavailable, records.Unknown):
             return None

@@ -5,7 +5,8 @@ from core.store.business import add_learner_totals, business_sums, fold_learner_
 from core.store.chain import Verification, verify_log
 from core.store.clock import Clock
 from core.store.compaction import RULES, Compaction, Rule, compact, compaction_generation
-from core.store.errors import Fenced, LogFileError, StoreUnavailable
+from core.store.engine import open_engine
+from core.store.errors import Fenced, LogFileError, StoreUnavailable, Trouble
 from core.store.eventlog import Event, Head, events, head_of
 from core.store.files import replace_file
 from core.store.lease import Lease, acquire_lease, beat, current_lease, hold_fence, release_lease
@@ -40,6 +41,7 @@ __all__ = [
     "SampleFrame",
     "Store",
     "StoreUnavailable",
+    "Trouble",
     "Tx",
     "Verification",
     "acquire_lease",
@@ -59,6 +61,7 @@ __all__ = [
     "import_log",
     "latency_of",
     "load_samples",
+    "open_engine",
     "quantile_of",
     "release_lease",
     "remember_batch",

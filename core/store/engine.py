@@ -20,8 +20,12 @@ BUSY_S = 10.0
 _POOL = {"pool_size": 8, "max_overflow": 56}  # a connection to a file is cheap; waiting for one in the pool is not
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, connections: int | None = None) -> Engine:
     """Open a database by SQLAlchemy URL; a SQLite file is created where there is none.
+
+    Args:
+        url: of the database: `sqlite:////var/lib/canary.db`, `postgresql+psycopg://user@host/canary`.
+        connections: to a server, how many at most; None: enough for a server process.
 
     Raises:
         StoreUnavailable: the URL is wrong, or the file can't be created.
@@ -29,19 +33,35 @@ def open_engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed, **_POOL)
+            return _open_server(parsed, connections)
     except ArgumentError as error:
         # The URL itself isn't repeated: there may be a password in it.
         raise StoreUnavailable(
-            "That is not a database URL. Expected for example sqlite:////var/lib/canary.db"
+            "That is not a database URL. Expected for example sqlite:////var/lib/canary.db or "
+            "postgresql+psycopg://user@host/canary"
         ) from error
-    except ImportError as error:
-        raise StoreUnavailable(f"The driver for this kind of database is not installed ({error}).") from error
     if parsed.database in {None, "", ":memory:"}:
         raise StoreUnavailable(
             "A database in memory can't be shared between processes. Name a file: sqlite:///canary.db"
         )
     return _open_file(parsed, Path(str(parsed.database)).absolute())
+
+
+def _open_server(url: URL, connections: int | None) -> Engine:
+    if url.get_backend_name() != "postgresql":
+        raise StoreUnavailable(
+            f"{url.get_backend_name()} is not a database that this works with. SQLite is (sqlite:///FILE), and "
+            "PostgreSQL (postgresql+psycopg://user@host/database)."
+        )
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    try:
+        from core.store.server import open_server  # the driver is an extra: only where it is needed
+    except ImportError as error:
+        raise StoreUnavailable(
+            "The driver for PostgreSQL is not installed. Install it: pip install 'cohort-canary[postgres]'"
+        ) from error
+    return open_server(url, connections)
 
 
 def _open_file(url: URL, path: Path) -> Engine:
@@ -92,6 +112,11 @@ def reader(engine: Engine) -> Engine:
     if engine.dialect.name == "sqlite":
         return engine
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def patient(engine: Engine) -> Engine:
+    """Return the engine whose transactions may take any time, for work such as a migration or a backup."""
+    return engine.execution_options(patient=True)
 
 
 def _inode(path: Path) -> tuple[int, int] | None:

@@ -11,17 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, insert, select
-from sqlalchemy.exc import DatabaseError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, TimeoutError  # noqa: A004
 
 from core.store import anchor, eventlog, migrations, schema
+from core.store.breaker import Breaker
 from core.store.clock import Clock
-from core.store.engine import open_engine, reader, writer
-from core.store.errors import StoreUnavailable, unavailable
+from core.store.engine import open_engine, patient, reader, writer
+from core.store.errors import StoreUnavailable, Trouble, is_ours, unavailable
 from core.store.eventlog import Event, Head
 from core.store.files import locked
 
 logger = logging.getLogger(__name__)
 
+_TROUBLE_S = 30.0  # wall seconds for which a failure to write says something of now
 _CLOCK_S = 1.0  # wall seconds for which a clock that was read is believed
 
 
@@ -80,6 +82,10 @@ class Store:
         self.engine = engine
         self._reader = reader(engine)
         self._writer = writer(engine)
+        self._patient = patient(self._writer)
+        self._breaker = Breaker(engine.dialect.name != "sqlite")
+        self._trouble: Trouble | None = None
+        self._troubled = 0.0
         self._clock = Clock()
         self._clock_read = float("-inf")
         self._clock_lock = threading.Lock()
@@ -101,7 +107,7 @@ class Store:
         store = cls(url, home, engine)
         try:
             with locked(home / "store.lock"), store._explained():
-                migrations.upgrade(store._writer)
+                migrations.upgrade(store._patient)
             with store.read() as connection:
                 head = eventlog.head_of(connection)
             store._advance_anchor(head)
@@ -146,15 +152,47 @@ class Store:
             raise RuntimeError("a transaction within a transaction: use the one that is open")
         self._thread.writing = True
         try:
-            with self._explained(), self._writer.begin() as connection:
-                if connection.dialect.name != "sqlite":
-                    eventlog.lock_log(connection)
+            with self._explained(), self._begun() as connection:
                 tx = Tx(self, connection)
                 yield tx
+                connection.commit()
+        except StoreUnavailable as error:
+            if error.trouble in {Trouble.FULL, Trouble.READ_ONLY, Trouble.DAMAGED}:
+                self._trouble, self._troubled = error.trouble, time.monotonic()
+            raise
         finally:
             self._thread.writing = False
+        self._trouble = None
         if tx.head is not None:
             self._advance_anchor(tx.head)
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why this process can read but not write, as its last attempt showed; None after a while without any."""
+        return self._trouble if time.monotonic() - self._troubled < _TROUBLE_S else None
+
+    def _begun(self) -> Connection:
+        """Return a connection in a transaction that writes.
+
+        Beginning is tried twice: nothing has been done yet, so that a connection that broke just then costs nothing.
+        What goes wrong later isn't repeated here, because only the caller can tell whether it may be.
+        """
+        for last in (False, True):
+            connection = self._writer.connect()
+            try:
+                connection.begin()
+                if connection.dialect.name != "sqlite":
+                    eventlog.lock_log(connection)
+            except DBAPIError as error:
+                connection.close()
+                if last or not error.connection_invalidated:
+                    raise
+            except BaseException:
+                connection.close()
+                raise
+            else:
+                return connection
+        raise AssertionError("unreachable")
 
     def clock(self) -> Clock:
         """Return the plan's clock, at most a second old; real time where none was set."""
@@ -194,9 +232,13 @@ class Store:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
+        self._breaker.check()
         try:
             yield
-        except (IntegrityError, ProgrammingError):
-            raise  # our own mistake, not the database's state
-        except DatabaseError as error:
+        except DBAPIError as error:
+            if is_ours(error):
+                raise
+            raise self._breaker.noted(unavailable(self.name, error)) from error
+        except TimeoutError as error:
             raise unavailable(self.name, error) from error
+        self._breaker.worked()

@@ -5,7 +5,6 @@ from core.traffic.bucketing import Assignment, Rule, assign, bucket
 from core.traffic.choice import SwitchSettings, open_flags, open_switch
 from core.traffic.flags import FlagService, committed_rule
 from core.traffic.ofrep import Refused
-from core.traffic.rows import RowsUnavailable
 from core.traffic.switch import FlagUnavailable, FlagUnknown, SwitchError, SwitchState, TrafficSwitch, same_share
 
 __all__ = [
@@ -14,7 +13,6 @@ __all__ = [
     "FlagUnavailable",
     "FlagUnknown",
     "Refused",
-    "RowsUnavailable",
     "Rule",
     "SwitchError",
     "SwitchSettings",

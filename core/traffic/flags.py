@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 
 from core.store import Store
 from core.traffic.bucketing import Assignment, Place, Rule, assign, bucket
-from core.traffic.rows import DeploymentRows, RowsUnavailable, SqliteRows, SqlRows, rule_of
+from core.traffic.rows import DeploymentRows, RowsUnavailable, SqliteRows, SqlRows, committed_rows, rule_of
 from core.traffic.switch import FlagUnavailable, FlagUnknown, SwitchError, SwitchState, same_share
 
 RETRY_S = 0.25
@@ -28,7 +28,7 @@ class FlagService:
     """Evaluates flags and is the `TrafficSwitch` over them. Thread-safe; one a process.
 
     Args:
-        store: where deployments are. Only its URL and engine are used, and never to write.
+        store: where deployments are. Only its URL is used, and never to write.
         place_of: where each learner stands; another switch's, so that both give a learner the same version.
     """
 
@@ -111,7 +111,7 @@ class FlagService:
             if self._failed and not insist and time.monotonic() < self._retry_at:
                 return self._last_known(flag)
             try:
-                rule = self._read(flag)
+                rule = self._read(flag, insist)
             except RowsUnavailable as error:
                 self._failed = str(error)
                 self._retry_at = time.monotonic() + RETRY_S
@@ -125,13 +125,13 @@ class FlagService:
                 return self._known[flag], "the database was replaced by one that does not know this flag"
             raise FlagUnknown(f"there is no flag {flag!r}")
 
-    def _read(self, flag: str) -> Rule | None:
+    def _read(self, flag: str, insist: bool) -> Rule | None:
         version = self._source.version()
         if version != self._version:
             self._fresh.clear()
             self._version = version
         rule = self._fresh.get(flag)
-        if rule is None and (rule := rule_of(self._source.read(flag))) is not None:
+        if rule is None and (rule := rule_of(self._source.read(flag, insist=insist))) is not None:
             self._fresh[flag] = rule
         return rule
 
@@ -145,9 +145,10 @@ def committed_rule(store: Store, flag: str) -> Rule | None:
     """Return what decides a flag as it is committed, read now and not remembered; None before its first deployment.
 
     Raises:
-        RowsUnavailable: the database can't be read.
+        StoreUnavailable: the database can't be read.
     """
-    return rule_of(SqlRows(store.engine).read(flag))
+    with store.read() as connection:
+        return rule_of(committed_rows(connection, flag))
 
 
 def rows_of(store: Store) -> DeploymentRows:
@@ -155,4 +156,4 @@ def rows_of(store: Store) -> DeploymentRows:
     url = make_url(store.url)
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
         return SqliteRows(Path(url.database))
-    return SqlRows(store.engine)
+    return SqlRows(store.url)

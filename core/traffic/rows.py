@@ -9,20 +9,28 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Select, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.store import StoreUnavailable, schema
+from core.store import StoreUnavailable, open_engine, schema
 from core.traffic.bucketing import Rule
 
 BUSY_MS = 50
 """How long an evaluation waits for a locked database: callers have given up by the time a longer wait ends."""
+
+ANSWER_S = 0.15
+"""Wall seconds that an evaluation waits for a database server: as with `BUSY_MS`."""
+
+INSIST_S = 5.0
+"""Wall seconds that reading the switch back waits for it: nobody's learner waits meanwhile."""
 
 _STARTED = frozenset({"running", "holding", "advancing"})
 
@@ -101,8 +109,8 @@ class DeploymentRows(Protocol):
     def version(self) -> object:
         """Return a value that differs whenever rows may have changed since it was last asked for."""
 
-    def read(self, flag: str) -> list[Row]:
-        """Return all deployments of a flag."""
+    def read(self, flag: str, *, insist: bool = False) -> list[Row]:
+        """Return all deployments of a flag; `insist`: take longer rather than give up."""
 
     def flags(self) -> list[str]:
         """Return all flags that have a deployment, in order."""
@@ -121,6 +129,12 @@ _NAMES = tuple(column.name for column in _COLUMNS[:-1])
 def _row(values: Sequence[Any], status: Mapping[str, Any]) -> Row:
     told = {name: status[name] for name in ("phase", "phase_started", "rolled_back_at", "judged_at") if name in status}
     return Row(**dict(zip(_NAMES, values, strict=True)), **told)
+
+
+def committed_rows(connection: Connection, flag: str) -> list[Row]:
+    """Return all deployments of a flag, over a connection of the store's."""
+    found = connection.execute(select(*_COLUMNS).where(_C.flag == flag))
+    return [_row(values[:-1], values[-1]) for values in found]
 
 
 class SqliteRows:
@@ -148,7 +162,7 @@ class SqliteRows:
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
-    def read(self, flag: str) -> list[Row]:
+    def read(self, flag: str, *, insist: bool = False) -> list[Row]:  # noqa: ARG002 -- a file answers at once or not
         """Return all deployments of a flag."""
         return [_row(values[:-1], json.loads(values[-1])) for values in self._fetch(self._SELECT, flag)]
 
@@ -202,33 +216,59 @@ class SqliteRows:
 
 
 class SqlRows:
-    """Deployments in any database that SQLAlchemy knows, asked for at every evaluation."""
+    """Deployments on a database server, asked for at every evaluation, over a connection of its own.
+
+    The asking is done on one other thread, so that a server that hangs costs an evaluation no more than `ANSWER_S`.
+    Not thread-safe: the caller locks.
+    """
 
     blocking = True
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, url: str) -> None:
+        self._engine = open_engine(url, connections=1).execution_options(isolation_level="AUTOCOMMIT")
+        self._worker: ThreadPoolExecutor | None = None
+        self._asked: Future[list[Any]] | None = None
 
     def version(self) -> object:
         """Return a value that is never the same twice: rows are read each time."""
         return object()
 
-    def read(self, flag: str) -> list[Row]:
+    def read(self, flag: str, *, insist: bool = False) -> list[Row]:
         """Return all deployments of a flag."""
-        try:
-            with self._engine.connect() as connection:
-                found = connection.execute(select(*_COLUMNS).where(_C.flag == flag)).all()
-        except SQLAlchemyError as error:
-            raise RowsUnavailable(f"the database can't be read: {error}") from error
+        if "\0" in flag:  # which PostgreSQL takes in no text
+            return []
+        found = self._ask(select(*_COLUMNS).where(_C.flag == flag), insist)
         return [_row(values[:-1], values[-1]) for values in found]
 
     def flags(self) -> list[str]:
         """Return all flags, in order."""
-        try:
-            with self._engine.connect() as connection:
-                return list(connection.scalars(select(_C.flag).distinct().order_by(_C.flag)))
-        except SQLAlchemyError as error:
-            raise RowsUnavailable(f"the database can't be read: {error}") from error
+        return [flag for (flag,) in self._ask(select(_C.flag).distinct().order_by(_C.flag), False)]
 
     def close(self) -> None:
-        """Nothing to let go of: the engine belongs to the store."""
+        """Close the connection; the next read opens a new one."""
+        if self._worker is not None:
+            self._worker.shutdown(wait=False)
+            self._worker = None
+        self._engine.dispose()
+
+    def _ask(self, query: Select[Any], insist: bool) -> list[Any]:
+        end = time.monotonic() + (INSIST_S if insist else ANSWER_S)
+        try:
+            if self._asked is not None:  # by who has given up waiting since
+                with suppress(SQLAlchemyError):
+                    self._asked.result(end - time.monotonic())
+            if self._worker is None:
+                self._worker = ThreadPoolExecutor(1, thread_name_prefix="flags")
+            self._asked = self._worker.submit(self._fetch, query)
+            found = self._asked.result(end - time.monotonic())
+        except TimeoutError as error:
+            raise RowsUnavailable("the database has not answered in time") from error
+        except SQLAlchemyError as error:
+            self._asked = None
+            raise RowsUnavailable("the database can't be read") from error
+        self._asked = None
+        return found
+
+    def _fetch(self, query: Select[Any]) -> list[Any]:
+        with self._engine.connect() as connection:
+            return list(connection.execute(query))

@@ -5,6 +5,7 @@ from itertools import count
 from pathlib import Path
 
 from core.delivery import Deliveries, parse_plan
+from core.settings import Settings
 from core.store import Clock, Sample, Store, add_samples, histogram
 from core.traffic import FlagService
 
@@ -42,8 +43,8 @@ def plan():
 
 
 def open_store(home: Path, speed: float = 1.0) -> Store:
-    """Open a real SQLite store whose plan clock runs `speed` times as fast as real time."""
-    store = Store.open(f"sqlite:///{home / 'canary.sqlite'}", home)
+    """Open a real store (see `database` in tests/conftest.py) whose plan clock runs `speed` times as fast as time."""
+    store = Store.open(Settings(home=home).url, home)
     if speed != 1.0:
         now = time.time()
         store.set_clock(Clock(now, now, speed))

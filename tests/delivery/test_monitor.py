@@ -13,6 +13,8 @@ from core.settings import Settings
 from core.store import Clock, Sample, add_samples, current_lease, events, histogram
 from tests.delivery.acting import open_deliveries, plan
 
+pytestmark = pytest.mark.usefixtures("database")
+
 STOPPED = 1e-9  # speed of a clock that stands still for the length of a test
 
 

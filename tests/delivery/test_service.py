@@ -9,6 +9,8 @@ from core.store import Fenced, events, verify_log
 from core.traffic import FlagService, SwitchError
 from tests.delivery.acting import open_deliveries, open_store, plan
 
+pytestmark = pytest.mark.usefixtures("database")
+
 
 def person(action, reason="because", **kwargs):
     return Command(action, "cli:test", reason, **kwargs)

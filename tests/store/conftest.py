@@ -9,8 +9,8 @@ from core.store import Store
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'canary.db'}"
+def url(database: str) -> str:
+    return database
 
 
 @pytest.fixture

@@ -94,6 +94,7 @@ def test_large_counts_do_not_overflow(store):
     assert get(store)["fast"].products["requests", "requests"] == 2.0**80
 
 
+@pytest.mark.sqlite
 def test_fifty_thousand_learners_are_summed_quickly(store):
     put(store, [LearnerTotals(f"{i:032x}", "fast", 1, 1.5, 0.5) for i in range(50_000)])
     begun = time.perf_counter()

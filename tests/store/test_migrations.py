@@ -32,6 +32,7 @@ def test_the_newest_revision_is_known(store):
         assert script.get_current_head() == migrations.HEAD == migrations.revision(connection)
 
 
+@pytest.mark.sqlite
 def test_opening_again_changes_nothing(store, url):
     before = database_of(store).read_bytes()
     Store.open(url, store.home).close()

@@ -93,6 +93,7 @@ def test_no_samples_are_a_frame_too(store):
     assert SampleFrame.of([Sample("a", T0, 30.0, "fast")]).gauges.tolist() == [None]
 
 
+@pytest.mark.sqlite
 def test_four_hours_of_samples_load_quickly(store):
     put(store, looks(480))
     quickest = {}

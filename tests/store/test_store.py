@@ -194,6 +194,7 @@ def test_the_clock_is_real_time_until_set_and_seen_by_others(store, url):
     other.close()
 
 
+@pytest.mark.sqlite
 def test_a_database_that_is_gone_is_told_and_not_made_anew(store):
     write_events(store, 1)
     path = database_of(store)
@@ -206,6 +207,7 @@ def test_a_database_that_is_gone_is_told_and_not_made_anew(store):
     assert verify_log(store).ok  # and back again without a restart
 
 
+@pytest.mark.sqlite
 def test_a_database_that_is_damaged_is_told(store, url, tmp_path):
     store.close()
     database_of(store).write_bytes(b"not a database at all" * 1000)
@@ -213,6 +215,7 @@ def test_a_database_that_is_damaged_is_told(store, url, tmp_path):
         Store.open(url, tmp_path)
 
 
+@pytest.mark.sqlite
 def test_a_database_that_is_locked_is_told(store, url, monkeypatch):
     monkeypatch.setattr(engine, "BUSY_S", 0.1)
     impatient = Store.open(url, store.home)
@@ -225,6 +228,7 @@ def test_a_database_that_is_locked_is_told(store, url, monkeypatch):
     impatient.close()
 
 
+@pytest.mark.sqlite
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everything")
 def test_a_database_that_is_read_only_is_told(store, url, tmp_path):
     store.close()
@@ -256,6 +260,7 @@ def test_a_home_that_cannot_be_made_is_told(url, tmp_path):
         Store.open(url, tmp_path / "file" / "home")
 
 
+@pytest.mark.sqlite
 def test_settings_of_the_database(store):
     with store.transaction() as tx:
         pragmas = {

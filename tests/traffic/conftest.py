@@ -14,8 +14,8 @@ Put = Callable[..., None]
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(f"sqlite:///{tmp_path / 'canary.sqlite'}", tmp_path)
+def store(database: str, tmp_path: Path) -> Iterator[Store]:
+    opened = Store.open(database, tmp_path)
     yield opened
     opened.close()
 

@@ -17,24 +17,14 @@ import pytest
 
 from core.store import Store
 from core.traffic import FlagService, FlagUnavailable, FlagUnknown, SwitchError
-from core.traffic.rows import SqlRows
 
 Put = Callable[..., None]
 KEYS = [f"learner-{n}" for n in range(2000)]
 
 
 @pytest.fixture
-def flags(store: Store) -> Iterator[FlagService]:
+def flags(store: Store, patient_flags: None) -> Iterator[FlagService]:
     service = FlagService(store)
-    yield service
-    service.close()
-
-
-@pytest.fixture(params=["sqlite's own", "any database"])
-def either(request: pytest.FixtureRequest, store: Store) -> Iterator[FlagService]:
-    service = FlagService(store)
-    if request.param == "any database":
-        service._source = SqlRows(store.engine)
     yield service
     service.close()
 
@@ -54,12 +44,12 @@ def wait_for_retry() -> None:
     time.sleep(0.3)  # RETRY_S
 
 
-def test_every_commit_is_seen_by_the_next_evaluation(either: FlagService, put: Put) -> None:
+def test_every_commit_is_seen_by_the_next_evaluation(flags: FlagService, put: Put) -> None:
     for revision, share in enumerate((0.0, 0.01, 0.1, 1.0, 0.0), 1):
         put("d1", share=share, revision=revision)
-        state = either.get("analyzer")
+        state = flags.get("analyzer")
         assert (state.share, state.revision, state.stale) == (share, revision, False)
-        got = sum(either.evaluate("analyzer", key).value == "fast" for key in KEYS) / len(KEYS)
+        got = sum(flags.evaluate("analyzer", key).value == "fast" for key in KEYS) / len(KEYS)
         assert abs(got - share) < 0.03
 
 
@@ -77,12 +67,14 @@ def test_a_commit_of_another_process_is_seen_by_the_next_evaluation(flags: FlagS
     put("d1", share=1.0)
     assert flags.evaluate("analyzer", "a").value == "fast"
     change = (
-        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('UPDATE deployment SET share=0'); c.commit()"
+        "import sys; from sqlalchemy import create_engine; e = create_engine(sys.argv[1]); c = e.connect(); "
+        "c.exec_driver_sql('UPDATE deployment SET share = 0'); c.commit()"
     )
-    subprocess.run([sys.executable, "-c", change, str(database(store))], check=True)
+    subprocess.run([sys.executable, "-c", change, store.url], check=True)
     assert flags.evaluate("analyzer", "a").value == "original"
 
 
+@pytest.mark.sqlite
 def test_an_uncommitted_change_is_not_seen(flags: FlagService, store: Store, put: Put) -> None:
     put("d1", share=0.0)
     with store.transaction() as tx:
@@ -91,11 +83,11 @@ def test_an_uncommitted_change_is_not_seen(flags: FlagService, store: Store, put
     assert flags.evaluate("analyzer", "a").value == "fast"
 
 
-def test_a_flag_that_nobody_deployed_is_unknown(either: FlagService, put: Put) -> None:
+def test_a_flag_that_nobody_deployed_is_unknown(flags: FlagService, put: Put) -> None:
     put("d1")
     with pytest.raises(FlagUnknown):
-        either.evaluate("other", "a")
-    assert either.flags() == ["analyzer"]
+        flags.evaluate("other", "a")
+    assert flags.flags() == ["analyzer"]
 
 
 def test_unknown_flags_are_not_remembered(flags: FlagService, put: Put) -> None:
@@ -117,6 +109,7 @@ def test_setting_is_verifying(flags: FlagService, put: Put) -> None:
         flags.set("analyzer", 0.1, 5)
 
 
+@pytest.mark.sqlite
 def test_without_its_file_the_last_known_state_goes_on_and_says_so(
     flags: FlagService, store: Store, put: Put, tmp_path: Path
 ) -> None:
@@ -136,6 +129,7 @@ def test_without_its_file_the_last_known_state_goes_on_and_says_so(
     assert flags.evaluate("analyzer", "a").stale == ""
 
 
+@pytest.mark.sqlite
 def test_knowing_nothing_is_an_error_that_says_so(store: Store, put: Put) -> None:
     put("d1", share=1.0)
     service = FlagService(store)
@@ -144,6 +138,7 @@ def test_knowing_nothing_is_an_error_that_says_so(store: Store, put: Put) -> Non
         service.evaluate("analyzer", "a")
 
 
+@pytest.mark.sqlite
 def test_a_database_restored_from_a_backup_counts(flags: FlagService, store: Store, put: Put, tmp_path: Path) -> None:
     put("d1", share=0.0)
     with sqlite3.connect(tmp_path / "backup") as backup, sqlite3.connect(database(store)) as now:
@@ -158,6 +153,7 @@ def test_a_database_restored_from_a_backup_counts(flags: FlagService, store: Sto
     assert (given.value, given.stale) == ("original", "")
 
 
+@pytest.mark.sqlite
 def test_another_database_in_its_place_does_not_make_us_forget(
     flags: FlagService, store: Store, put: Put, tmp_path: Path
 ) -> None:
@@ -171,6 +167,7 @@ def test_another_database_in_its_place_does_not_make_us_forget(
     assert "replaced" in given.stale
 
 
+@pytest.mark.sqlite
 def test_a_file_that_is_no_database_is_the_same_as_none(
     flags: FlagService, store: Store, put: Put, tmp_path: Path
 ) -> None:
@@ -184,6 +181,7 @@ def test_a_file_that_is_no_database_is_the_same_as_none(
     assert "can't be read" in given.stale
 
 
+@pytest.mark.sqlite
 def test_a_locked_database_holds_up_one_caller_for_a_moment_and_the_others_not_at_all(
     store: Store, put: Put, tmp_path: Path
 ) -> None:
@@ -239,6 +237,7 @@ def test_threads_share_one_service(flags: FlagService, put: Put) -> None:
     assert not wrong
 
 
+@pytest.mark.sqlite
 def test_an_evaluation_is_fast(flags: FlagService, put: Put) -> None:
     put("d1", share=0.1)
     began = time.perf_counter()

@@ -75,7 +75,7 @@ class Api:
 
 
 @pytest.fixture
-def settings(home: Path) -> Settings:
+def settings(home: Path, database: str) -> Settings:
     return Settings(home=home)
 
 
@@ -97,7 +97,7 @@ def api(settings: Settings) -> Iterator[Api]:
 
 
 @pytest.fixture
-def open_api(home: Path) -> Iterator[Api]:
+def open_api(home: Path, database: str) -> Iterator[Api]:
     """Return an API in open mode."""
     with serving(Settings(home=home, open_mode=True)) as made:
         yield made

@@ -16,6 +16,8 @@ from core.settings import Settings
 from core.web.api import CONFIGURED, HostGuard, Scope, TokenError, load_tokens, served_names
 from core.web.api.guard import host_allowed, same_origin
 
+pytestmark = pytest.mark.sqlite  # what is refused here is refused before any database is asked
+
 EVALUATE = "/ofrep/v1/evaluate/flags/analyzer"
 ASK = {"context": {"targetingKey": "u1"}}
 PATHS = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -52,10 +52,11 @@ def test_a_tick_older_than_the_lease_is_not_well(api: Any, monitor: int) -> None
     assert "monitor" in answer.json()["problems"][0]
 
 
-def test_a_lost_database_is_not_well_and_nothing_falls_over(api: Any, monitor: int, running: str) -> None:
+def test_a_lost_database_is_not_well_and_nothing_falls_over(
+    api: Any, monitor: int, running: str, lose: Callable[[], Callable[[], None]]
+) -> None:
     api.post("/ofrep/v1/evaluate/flags/analyzer", "read", {"context": {"targetingKey": "u1"}})
-    path = Path(api.store.name)
-    path.rename(path.with_name("gone"))
+    path, bring_back = api.store.name, lose()
     answer = api.get("/healthz", None)
     assert answer.status_code == 503
     assert answer.json()["database"] == {"reachable": False}
@@ -77,6 +78,12 @@ def test_a_lost_database_is_not_well_and_nothing_falls_over(api: Any, monitor: i
     assert everything.json()["flags"][0]["metadata"]["stale"] is True
     assert "canary_database_up 0.0" in api.get("/metrics").text
     assert "canary_flags_stale 1.0" in api.get("/metrics").text
+    bring_back()
+    deadline = time.monotonic() + 10
+    while api.get("/healthz", None).status_code != 200 and time.monotonic() < deadline:
+        api.post("/ofrep/v1/evaluate/flags/analyzer", "read", {"context": {"targetingKey": "u1"}})
+        time.sleep(0.05)
+    assert api.get("/healthz", None).json()["problems"] == []
 
 
 def test_figures_of_our_own(api: Any, monitor: int, running: str) -> None:

@@ -91,6 +91,7 @@ def test_any_json_is_answered(api: Any, target: str, path: str, scope: str, body
     check(api.post(path.replace("DEPLOYMENT", target), scope, body))
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(("path", "scope"), POSTS)
 @quietly
 @given(body=st.binary(max_size=60))
@@ -98,6 +99,7 @@ def test_any_bytes_are_answered(api: Any, target: str, path: str, scope: str, bo
     check(api.call("POST", path.replace("DEPLOYMENT", target), scope, content=body))
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(("path", "scope"), POSTS)
 @pytest.mark.parametrize(
     "body",
@@ -121,6 +123,7 @@ def test_json_made_to_break_parsers_is_answered(api: Any, target: str, path: str
     check(api.call("POST", path.replace("DEPLOYMENT", target), scope, content=body.encode("utf-8", "surrogatepass")))
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "HEAD", "OPTIONS", "FOO"])
 @pytest.mark.parametrize("path", ["/api/v1/deployments", "/healthz", "/ofrep/v1/evaluate/flags", "/metrics"])
 def test_a_method_that_is_not_taken_is_refused(api: Any, target: str, method: str, path: str) -> None:
@@ -129,6 +132,7 @@ def test_a_method_that_is_not_taken_is_refused(api: Any, target: str, method: st
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "path",
     [

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, func, inspect, select, text
 
 from core.store.errors import StoreUnavailable
 
@@ -16,16 +16,20 @@ if TYPE_CHECKING:
 HEAD = "0004"
 """The newest revision."""
 
+_LOCK = 0xCA9A27  # of this program's migrations, among all advisory locks of a database
 _one_at_a_time = threading.Lock()  # Alembic keeps what it is doing in module globals
 
 
 def upgrade(engine: Engine) -> None:
-    """Migrate to `HEAD`; the caller keeps other processes away.
+    """Migrate to `HEAD`; the caller keeps this machine's other processes away.
 
     Raises:
         StoreUnavailable: the database is newer than this program.
     """
     with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            # Machines that share a server don't share the lock file in home.
+            connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
         found = revision(connection)
         if found == HEAD:
             return

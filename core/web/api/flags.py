@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, TypeVar
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Request
-from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from core.traffic import Refused, SwitchError, ofrep
@@ -41,9 +42,18 @@ _CONTEXT = {
 _T = TypeVar("_T")
 
 
+_THREADS = 8
+
+
 async def _run(context: Context, work: Callable[[], _T]) -> _T:
     """Do it here where it takes microseconds, and off the event loop where it waits for a database server."""
-    return await run_in_threadpool(work) if context.flags.blocking else work()
+    return await to_thread.run_sync(work, limiter=_limiter()) if context.flags.blocking else work()
+
+
+@lru_cache(maxsize=1)
+def _limiter() -> CapacityLimiter:
+    """Return threads of our own: while a database hangs, all others wait with the handlers that read and write it."""
+    return CapacityLimiter(_THREADS)
 
 
 @router.post("/flags/{key}", openapi_extra=_CONTEXT)

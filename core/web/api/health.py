@@ -25,8 +25,11 @@ def healthz(context: Ctx) -> Response:
     now = time.time()
     at_work = lease is not None and lease.is_held(now)
     problems = []
+    trouble = context.store.trouble
     if not reachable:
         problems.append("the database can't be read")
+    elif trouble is not None:
+        problems.append(f"the database can't be written ({trouble}): decisions can't be recorded, so none is made")
     elif not at_work:
         problems.append("no monitor is at work: nobody would notice a failing candidate")
     if context.flags.stale:
@@ -42,7 +45,7 @@ def healthz(context: Ctx) -> Response:
     body = {
         "status": "ok" if not problems else "failing",
         "problems": problems,
-        "database": {"reachable": reachable},
+        "database": {"reachable": reachable} | ({"trouble": trouble} if trouble else {}),
         "monitor": monitor,
     }
     return JsonAnswer(body, 200 if not problems else 503, {"Cache-Control": "no-store"})
