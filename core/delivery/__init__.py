@@ -3,6 +3,7 @@
 from core.delivery import quantities, words
 from core.delivery.describe import PlanDescription, describe
 from core.delivery.drift import Reading, read_switch, restore_switch
+from core.delivery.gate import GO, NO_GO, Decision, Tally, asked_of, tally
 from core.delivery.judge import judge
 from core.delivery.machine import allowed, apply, decide
 from core.delivery.model import (
@@ -18,7 +19,7 @@ from core.delivery.model import (
     Verdict,
 )
 from core.delivery.monitor import LEASE, Monitor
-from core.delivery.plan import WARN_ONLY, Figure, Limit, Phase, Plan, Trigger
+from core.delivery.plan import WARN_ONLY, Figure, Limit, Phase, Plan, SignOff, Trigger
 from core.delivery.planfile import PlanError, load_plan, parse_plan
 from core.delivery.records import (
     CheckpointRecord,
@@ -35,11 +36,14 @@ from core.delivery.records import (
 from core.delivery.rehearse import Rehearsal, rehearse_groups
 from core.delivery.series import Series
 from core.delivery.service import SWITCH_DRIFTED, SWITCH_FAILED, SWITCH_UNREADABLE, Busy, Deliveries, Outcome
+from core.delivery.signoff import SignOffRefused, decisions, sign, standing, withdraw
 from core.delivery.simulate import false_rollback_table
 from core.delivery.wire import status_to_json, verdict_from_json, verdict_to_json
 
 __all__ = [
+    "GO",
     "LEASE",
+    "NO_GO",
     "SWITCH_DRIFTED",
     "SWITCH_FAILED",
     "SWITCH_UNREADABLE",
@@ -50,6 +54,7 @@ __all__ = [
     "CheckpointRecord",
     "Command",
     "Conflict",
+    "Decision",
     "Deliveries",
     "Drill",
     "Figure",
@@ -68,16 +73,21 @@ __all__ = [
     "Rehearsal",
     "Role",
     "Series",
+    "SignOff",
+    "SignOffRefused",
     "State",
     "Status",
+    "Tally",
     "Trigger",
     "Unknown",
     "Verdict",
     "allowed",
     "apply",
+    "asked_of",
     "assignment_salt",
     "checkpoints",
     "decide",
+    "decisions",
     "describe",
     "drills",
     "false_rollback_table",
@@ -90,8 +100,12 @@ __all__ = [
     "read_switch",
     "rehearse_groups",
     "restore_switch",
+    "sign",
+    "standing",
     "status_to_json",
+    "tally",
     "verdict_from_json",
     "verdict_to_json",
+    "withdraw",
     "words",
 ]

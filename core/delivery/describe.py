@@ -231,6 +231,9 @@ def _checkpoints(phase: Phase) -> str:
 def _end(plan: Plan, index: int) -> str:
     last = index == len(plan.phases) - 1
     passed = "completed" if last else f"on to {plan.phases[index + 1].name}"
+    asked = plan.phases[index].sign_off
+    if asked is not None:
+        passed += f", after sign-off by {asked.quorum} of {', '.join(asked.seats)}"
     failed = "holds for a person" if plan.phases[index].at_end == "hold" else "rolls back"
     return f"All criteria met: {passed}. One not met: {failed}. Too little data, or inconclusive: holds for a person."
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from core.delivery import gate
 from core.delivery.model import (
     Action,
     Change,
@@ -28,8 +29,10 @@ MONITOR = "monitor"
 _LONGEST_EXTENSION_S = 366 * 86_400.0
 
 
-def decide(status: Status, verdict: Verdict, now: float) -> Command | None:
+def decide(status: Status, verdict: Verdict, now: float, signed: str = "") -> Command | None:
     """Return what a verdict calls for, or None when all goes on as it is.
+
+    `signed`: the gate at which everybody who must has agreed, "" where not all have.
 
     The order is the safe one: what takes traffic away comes before what keeps it, and that before what adds any.
     """
@@ -60,10 +63,37 @@ def decide(status: Status, verdict: Verdict, now: float) -> Command | None:
         return None
     if status.state is State.ADVANCING and status.next_start is not None and now >= status.next_start:
         return _monitor(Action.ADVANCE, "the next phase's time has come; the criteria of the one before were met")
+    if gate.is_due(status, now) and status.next_start is None:
+        return _at_gate(status, verdict, signed)
     ends = status.phase_ends
     if status.state is State.RUNNING and ends is not None and now >= ends:
         return _at_end(status, verdict)
     return None
+
+
+def _at_gate(status: Status, verdict: Verdict, signed: str) -> Command | None:
+    """Ask for sign-off, anew whenever a verdict has changed; go on when all have agreed to what is so now."""
+    states = gate.states_of(verdict)
+    if status.state is State.HOLDING:
+        # Held for a person: the leads may look at it as it is. Advancing remains a person's.
+        return None if states == status.gate_states else _ask(status, states)
+    command = _at_end(status, verdict)
+    if command.action not in {Action.ADVANCE, Action.COMPLETE}:
+        return command
+    if states != status.gate_states or status.state is State.RUNNING:
+        return _ask(status, states)
+    if signed and signed == status.gate:
+        return replace(command, signed=signed, reason=f"{command.reason}; signed off")
+    return None
+
+
+def _ask(status: Status, states: str) -> Command:
+    phase = status.plan.phases[status.phase]
+    assert phase.sign_off is not None
+    again = "the verdicts have changed: " if status.gate else ""
+    seats = ", ".join(phase.sign_off.seats)
+    reason = f"{again}{phase.name} waits for sign-off by {phase.sign_off.quorum} of {seats}"
+    return replace(_monitor(Action.ASK, reason), gate_states=states)
 
 
 def _at_end(status: Status, verdict: Verdict) -> Command:
@@ -136,6 +166,8 @@ def _start(status: Status, command: Command, now: float) -> Change | Refusal:
 def _advance(status: Status, command: Command, now: float) -> Change | Refusal:
     if status.state not in {State.RUNNING, State.HOLDING, State.ADVANCING}:
         return Refusal(_not_under_way(status))
+    if shut := _shut(status, command, now):
+        return shut
     following = status.phase + 1
     if following >= len(status.plan.phases):
         return _complete(status, command, now)
@@ -154,6 +186,35 @@ def _advance(status: Status, command: Command, now: float) -> Change | Refusal:
             why=f"{command.reason}; waits for the planned start of {phase.name}",
         )
     return _enter(status, following, command, now, "phase started")
+
+
+def _shut(status: Status, command: Command, now: float) -> Refusal | None:
+    """Refuse to leave a phase that asks for sign-off before all have agreed; nobody gets past that by hand."""
+    asked = gate.asked_of(status)
+    if asked is None or (status.gate and command.signed == status.gate) or status.next_start is not None:
+        return None
+    name = status.plan.phases[status.phase].name
+    if not gate.is_due(status, now):
+        return Refusal(f"the plan asks for sign-off at the end of {name}: it can't be left before")
+    return Refusal(f"the plan asks for sign-off by {asked.quorum} of {', '.join(asked.seats)} before {name} is left")
+
+
+def _sign_off_asked(status: Status, command: Command, now: float) -> Change | Refusal:
+    if status.state not in {State.RUNNING, State.HOLDING, State.ADVANCING} or not gate.is_due(status, now):
+        return Refusal(f"it is {status.state}, with nothing to sign off")
+    holding = status.state is State.HOLDING
+    change = _change(
+        status,
+        command,
+        "sign-off asked for",
+        state=State.HOLDING if holding else State.ADVANCING,
+        judged_at=now,
+        gate=gate.gate_of(status, command.gate_states),
+        gate_states=command.gate_states,
+        why=status.why if holding else command.reason,
+    )
+    change.data["gate"] = change.status.gate
+    return change
 
 
 def _hold(status: Status, command: Command, now: float) -> Change | Refusal:
@@ -186,6 +247,8 @@ def _resume(status: Status, command: Command, now: float) -> Change | Refusal:
         halted=False,
         judged_at=now,
         extended_s=status.extended_s + command.extend_s + overdue,
+        gate="",
+        gate_states="",
         why=command.reason,
     )
 
@@ -242,8 +305,11 @@ def _roll_back(status: Status, command: Command, now: float) -> Change | Refusal
 
 
 def _complete(status: Status, command: Command, now: float) -> Change | Refusal:
-    if status.state not in {State.RUNNING, State.HOLDING} or status.phase != len(status.plan.phases) - 1:
+    waits = {State.RUNNING, State.HOLDING, State.ADVANCING}
+    if status.state not in waits or status.phase != len(status.plan.phases) - 1:
         return Refusal(f"only a deployment in its last phase can be completed; it is {status.state}")
+    if shut := _shut(status, command, now):
+        return shut
     return _change(status, command, "completed", state=State.COMPLETED, halted=False, judged_at=now, why=command.reason)
 
 
@@ -256,6 +322,7 @@ _HANDLERS: dict[Action, Callable[[Status, Command, float], Change | Refusal]] = 
     Action.ABORT: _abort,
     Action.ROLL_BACK: _roll_back,
     Action.COMPLETE: _complete,
+    Action.ASK: _sign_off_asked,
 }
 
 
@@ -279,6 +346,8 @@ def _enter(status: Status, index: int, command: Command, now: float, kind: str) 
         next_start=None,
         halted=False,
         checkpoints_done=0,
+        gate="",
+        gate_states="",
         judged_at=now,
         why=f"{phase.name} at {percent(phase.share)} of the learners",
     )

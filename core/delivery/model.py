@@ -138,6 +138,8 @@ class Status:
         rolled_back_at: plan time of the decision. switched_at: of the last read-back.
         verified_at: end of the clean window that proved the rollback.
         verification: "" while it is not known, then "verified" or "unverified".
+        gate: what a sign-off that is asked for now is bound to (signoff.gate_of); "" while none is.
+        gate_states: the verdicts' states that it was made from.
     """
 
     id: str
@@ -162,6 +164,8 @@ class Status:
     switched_at: float | None = None
     verified_at: float | None = None
     verification: str = ""
+    gate: str = ""
+    gate_states: str = ""
 
     @property
     def needs_switch(self) -> bool:
@@ -187,6 +191,7 @@ class Action(StrEnum):
     ABORT = "abort"
     ROLL_BACK = "rollback"
     COMPLETE = "complete"
+    ASK = "ask for sign-off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +203,8 @@ class Command:
         by_person: False only for the monitor's own decisions.
         extend_s: of a resume: plan seconds to lengthen the phase by.
         figure, value: what it is because of, where it is because of a figure.
+        gate_states: of a request for sign-off: the states of the verdicts to agree to.
+        signed: the gate at which everybody who must has agreed; "" where nobody was asked or not all have.
     """
 
     action: Action
@@ -208,6 +215,8 @@ class Command:
     halt: bool = False
     figure: str | None = None
     value: float | None = None
+    gate_states: str = ""
+    signed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

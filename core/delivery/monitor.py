@@ -24,6 +24,7 @@ from core.delivery.model import Action, Command, State, Status, Verdict
 from core.delivery.plan import Phase
 from core.delivery.series import Series
 from core.delivery.service import Deliveries
+from core.delivery.signoff import standing
 from core.delivery.verification import EVALUATIONS, NO_TRAFFIC_SPANS, clean_window
 from core.delivery.words import duration
 from core.settings import Settings
@@ -300,6 +301,8 @@ class Monitor:
         watch.refresh(self.deliveries, status.id, with_business=closes)
         with self.store.read() as connection:
             open_incidents = len(records.incidents(connection, status.id, open_only=True))
+            agreed = standing(connection, status)
+        signed = status.gate if agreed is not None and agreed.complete else ""
         verdict: Verdict | None = None
         hold: Command | None = None
         for moment, number in moments:
@@ -320,7 +323,7 @@ class Monitor:
                 if recorded is None:
                     return None  # a person acted in between: the next tick judges what is then
                 status = recorded
-            command = decide(status, verdict, moment)
+            command = decide(status, verdict, moment, signed)
             if command is not None and command.action is Action.ROLL_BACK:
                 self._act(status, command)
                 return verdict

@@ -97,6 +97,19 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
+class SignOff:
+    """Who has to agree before a phase is left for the next one.
+
+    Attributes:
+        seats: names; one decision each, of whoever holds the seat.
+        quorum: how many must say go; a single no-go that stands keeps the gate shut.
+    """
+
+    seats: tuple[str, ...]
+    quorum: int
+
+
+@dataclass(frozen=True, slots=True)
 class Phase:
     """One step of the ramp.
 
@@ -108,6 +121,7 @@ class Phase:
         criteria: all must pass (or be not measured) at the end.
         at_end: what follows where one fails at the end: "hold" or "roll back".
         permanent: the last phase: after its end the plan is completed and triggers stay armed.
+        sign_off: who has to agree before it is left; None: nobody.
     """
 
     name: str
@@ -118,6 +132,7 @@ class Phase:
     criteria: tuple[Limit, ...]
     at_end: str = "hold"
     permanent: bool = False
+    sign_off: SignOff | None = None
 
 
 @dataclass(frozen=True, slots=True)

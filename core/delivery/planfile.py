@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import yaml
 
-from core.delivery.plan import WARN_ONLY, Figure, Limit, Phase, Plan, Trigger
+from core.delivery.plan import WARN_ONLY, Figure, Limit, Phase, Plan, SignOff, Trigger
 from core.delivery.quantities import (
     read_bytes,
     read_count,
@@ -70,7 +70,7 @@ _PHASE_KEYS = {
     "lasts": 'a duration such as "2 h", or "permanent"',
     "criteria": "a list of criteria; without one the phase would pass whatever happens",
 }
-_PHASE_OPTIONS = ("starts", "checkpoints", "at_end")
+_PHASE_OPTIONS = ("starts", "checkpoints", "at_end", "sign_off")
 
 _HIGHER_IS_BETTER = frozenset({Figure.AVAILABILITY, Figure.REVENUE, Figure.ROI, Figure.CACHE_HIT_RATE})
 _RELATIVE = frozenset({Figure.REVENUE, Figure.ROI})
@@ -140,6 +140,12 @@ def parse_plan(text: str, name: str = "plan.yaml") -> Plan:
 def _key(text: str) -> str:
     if _KEY.fullmatch(text) is None:
         raise Misread('a name of letters, digits, ".", "_" and "-", at most 64, such as "fast"')
+    return text
+
+
+def _seat(text: str) -> str:
+    if re.fullmatch(r"[a-z][a-z0-9-]{0,39}", text) is None:
+        raise Misread('a seat in small letters, such as "engineering"')
     return text
 
 
@@ -421,7 +427,29 @@ def _phase(reader: Reader, fields: Mapping[str, yaml.Node], field: str, sample_s
         criteria=_criteria(reader, fields.get("criteria"), f"{field}.criteria"),
         at_end=get("at_end", _one_of(_CONSEQUENCES), "hold"),
         permanent=permanent,
+        sign_off=_sign_off(reader, fields.get("sign_off"), f"{field}.sign_off"),
     )
+
+
+def _sign_off(reader: Reader, node: yaml.Node | None, field: str) -> SignOff | None:
+    """Read a list of seats, all of whom must agree, or a mapping with seats and a quorum."""
+    if node is None:
+        return None
+    quorum = None
+    if isinstance(node, yaml.MappingNode):
+        parts = reader.mapping(node, field, {"seats": "a list of seats"}, ("quorum",))
+        quorum = reader.value(parts.get("quorum"), f"{field}.quorum", _minimum, None)
+        node, field = parts.get("seats"), f"{field}.seats"
+    seats: list[str] = []
+    for path, item in reader.items(node, field, 'a list of seats such as "[engineering, operations]"'):
+        seat = reader.value(item, path, _seat, "")
+        if seat and seat in seats:
+            reader.report(item, path, "each seat once")
+        seats.append(seat)
+    if quorum is not None and seats and quorum > len(seats):
+        assert node is not None
+        reader.report(node, field, f"at least as many seats as the quorum asks for, {quorum}", value=str(len(seats)))
+    return SignOff(tuple(seats), len(seats) if quorum is None else quorum)
 
 
 def _criteria(reader: Reader, node: yaml.Node | None, field: str) -> tuple[Limit, ...]:

@@ -138,6 +138,10 @@ class _Walk:
             verdict = self._judge(now)
             checkpoint = self._is_checkpoint(now)
             command = decide(self.status, verdict, now)
+            if command is not None and command.action is Action.ASK:
+                # Nobody is there to agree: a rehearsal takes it that they do.
+                self.status = self._changed(self.status, command, now)
+                command = decide(self.status, verdict, now, self.status.gate)
             if command is not None:
                 self.status = self._changed(self.status, command, now)
                 self.decided, self.at = command, now

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from core.delivery import machine, records
 from core.delivery.model import Action, Change, Command, Refusal, State, Status
 from core.delivery.plan import Plan
+from core.delivery.signoff import standing
 from core.delivery.words import percent
 from core.delivery.words import switch as say_switch
 from core.store import Store, StoreUnavailable, Tx
@@ -117,6 +118,9 @@ class Deliveries:
                     f"it has changed since you looked: it is {before.state} now ({before.why}). Look again"
                 )
                 return Outcome(before, moved_on, not before.needs_switch)
+            # Whoever asks: whether all have agreed is looked up here, in the transaction that acts on it.
+            agreed = standing(tx.connection, before)
+            command = replace(command, signed=before.gate if agreed is not None and agreed.complete else "")
             change = machine.apply(before, command, self.store.clock().now())
             if isinstance(change, Change):
                 change = self._overruled(tx, before, command) or change

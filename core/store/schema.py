@@ -247,3 +247,20 @@ api_token = Table(
     Column("revoked", Float, nullable=True),
     Column("used", Float, nullable=True),
 )
+
+# What people decided at gates (delivery.gate). Rows are added and withdrawn, never changed otherwise.
+sign_off = Table(
+    "sign_off",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("deployment", String(64), ForeignKey("deployment.id"), nullable=False, index=True),
+    Column("attempt", Integer, nullable=False),
+    Column("phase", Integer, nullable=False),
+    Column("gate", String(64), nullable=False),
+    Column("seat", String(40), nullable=False),
+    Column("person", String(320), nullable=False),
+    Column("decision", String(10), nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("at", Float, nullable=False),  # plan time
+    Column("withdrawn", Float, nullable=True),
+)

@@ -85,6 +85,13 @@ def headline(status: Status, verdict: Verdict | None, now: float, speed: float =
                 f"{why} in {phase.name}: {share} of the learners stay on {plan.candidate}",
                 f"{sentence(status.why)} {then}A person decides how it goes on.",
             )
+        case State.ADVANCING if status.gate and status.next_start is None:
+            passed = plan.phases[status.phase]
+            return Headline(
+                Mark(Tone.WATCH, "draw", "waits for sign-off"),
+                f"{capital(passed.name)} waits for sign-off: {share} of the learners get {plan.candidate}",
+                f"{sentence(status.why)} The Sign-off page shows what there is to agree to.",
+            )
         case State.ADVANCING:
             passed, following = plan.phases[status.phase], plan.phases[status.phase + 1]
             return Headline(
