@@ -1,0 +1,415 @@
+"""How often comparisons at every look are wrong, and how soon they are right: `python -m benchmarks.sequential`.
+
+Simulates whole phases of 480 looks (4 h of 30 s samples) and prints the tables of docs/statistics.md. The data are made
+up by a random generator with a fixed seed; what is measured are the tests of core/experiments/sequential.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from core.experiments.sequential import (
+    RatioTest,
+    critical,
+    difference_evidence,
+    guarded_evidence,
+    log_evidence,
+    mean_evidence,
+    rank_evidence,
+    rate_dispersion,
+    sign_evidence,
+    split_evidence,
+)
+
+LOOKS = 480
+SEED = 20251031
+ALPHA = 0.05
+TEST = RatioTest(ALPHA)
+SPREAD = RatioTest(ALPHA, spread_out=True)
+_CHUNK = 100  # runs whose looks are worked on at once: bounds memory, and stays in the cache
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Counts = tuple[Ints, Ints, Ints, Ints]
+Generator = np.random.Generator
+
+
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """Traffic and errors of both versions, look by look.
+
+    Attributes:
+        candidate, baseline: requests a look, on average. rate: of errors, on average.
+        ratio: of the candidate's rate to the baseline's.
+        shared: standard deviation of the logarithm of a rate both share, which drifts as an AR(1) with `memory`.
+        own: the same of each version by itself: bursts. memory: correlation from one look to the next.
+        uneven: standard deviation of the logarithm of each version's traffic.
+    """
+
+    candidate: float = 1500
+    baseline: float = 13500
+    rate: float = 0.005
+    ratio: float = 1.0
+    shared: float = 0.0
+    own: float = 0.0
+    memory: float = 0.0
+    uneven: float = 0.0
+
+    def draw(self, rng: Generator, runs: int, looks: int = LOOKS) -> Counts:
+        """Return bad events and requests of the candidate, then of the baseline, each of shape (runs, looks)."""
+        shared = _wander(rng, runs, looks, self.shared, self.memory)
+        counts: list[Ints] = []
+        for mean, ratio in ((self.candidate, self.ratio), (self.baseline, 1.0)):
+            traffic = mean * _wander(rng, runs, looks, self.uneven, 0.0)
+            requests = rng.poisson(traffic)
+            rate = self.rate * ratio * shared * _wander(rng, runs, looks, self.own, self.memory)
+            counts += [rng.binomial(requests, np.minimum(rate, 1.0)), requests]
+        return counts[0], counts[1], counts[2], counts[3]
+
+
+def _wander(rng: Generator, runs: int, looks: int, sigma: float, memory: float) -> Floats:
+    """Return positive multipliers of mean 1, shape (runs, looks); log-normal, an AR(1) on the log scale."""
+    if not sigma:
+        return np.ones((runs, looks))
+    noise = rng.standard_normal((runs, looks))
+    level = noise[:, 0].copy()
+    out = np.empty((runs, looks))
+    for look in range(looks):
+        level = memory * level + np.sqrt(1 - memory**2) * noise[:, look] if look else level
+        out[:, look] = level
+    return np.asarray(np.exp(sigma * out - sigma**2 / 2), dtype=np.float64)
+
+
+def chunks(counts: Counts) -> Iterator[Counts]:
+    """Yield runs in parts."""
+    for begin in range(0, counts[0].shape[0], _CHUNK):
+        part = slice(begin, begin + _CHUNK)
+        yield counts[0][part], counts[1][part], counts[2][part], counts[3][part]
+
+
+def e_process(test: RatioTest) -> Callable[[Counts], Floats]:
+    """Return the plain e-process."""
+    return lambda counts: np.concatenate([log_evidence(test, *part) for part in chunks(counts)])
+
+
+def differences(test: RatioTest) -> Callable[[Counts], Floats]:
+    """Return the confidence sequence over per-look differences."""
+    return lambda counts: np.concatenate(
+        [difference_evidence(test, *part, planned=part[0].shape[-1]) for part in chunks(counts)]
+    )
+
+
+def guarded(test: RatioTest, arms: Arms | None = None, rng: Generator | None = None) -> Callable[[Counts], Floats]:
+    """Return the judge's rule: both where counts vary more than chance.
+
+    With `arms`, dispersion is known from as many looks of the baseline alone before; without, only from the phase
+    itself, looked at whenever the e-process would act.
+    """
+
+    def known(counts: Counts) -> Floats:
+        assert arms is not None
+        assert rng is not None
+        _, _, bad, trials = arms.draw(rng, counts[0].shape[0])
+        out = np.empty(counts[0].shape)
+        for run in range(out.shape[0]):
+            mine = counts[0][run], counts[1][run], counts[2][run], counts[3][run]
+            before = rate_dispersion(bad[run], trials[run])
+            out[run] = guarded_evidence(test, mine, planned=LOOKS, before=before)[0]
+        return out
+
+    def unknown(counts: Counts) -> Floats:
+        plain, other = e_process(test)(counts), differences(test)(counts)
+        out = np.minimum(plain, 0.0)
+        for run, look in zip(*np.nonzero(plain >= test.threshold), strict=True):
+            if out[run].max() >= test.threshold:
+                continue  # it has acted
+            upto = slice(0, look + 1)
+            mine = counts[0][run, upto], counts[1][run, upto], counts[2][run, upto], counts[3][run, upto]
+            seen = guarded_evidence(test, mine, planned=LOOKS)[1]
+            over = seen is not None and seen.is_over
+            out[run, look] = min(plain[run, look], other[run, look]) if over else plain[run, look]
+        return out
+
+    return unknown if arms is None else known
+
+
+# --- means
+
+
+@dataclass(frozen=True, slots=True)
+class Learners:
+    """Learners who come back and bring money, of both versions.
+
+    Attributes:
+        candidate, baseline: how many there are. visits: of each learner in all looks together, on average.
+        sigma: how much learners differ, on the log scale (1.5: a tenth of them brings two thirds of all).
+        noise: how much a learner's visits differ. buys: chance that a visit brings anything.
+        lift: of the candidate's revenue, relative.
+    """
+
+    candidate: int = 600
+    baseline: int = 5400
+    visits: float = 8.0
+    sigma: float = 1.5
+    noise: float = 0.5
+    buys: float = 1.0
+    lift: float = 0.0
+
+    def course(self, rng: Generator, looks: int = LOOKS) -> tuple[_Side, _Side]:
+        """Draw one roll-out, look by look: of the candidate and of the baseline."""
+        sides = []
+        for learners, factor in ((self.candidate, 1 + self.lift), (self.baseline, 1.0)):
+            visits = int(rng.poisson(learners * self.visits))
+            who = rng.integers(learners, size=visits)
+            when = np.sort(rng.integers(looks, size=visits))
+            level = factor * np.exp(self.sigma * rng.standard_normal(learners) - self.sigma**2 / 2)
+            money = level[who] * np.exp(self.noise * rng.standard_normal(visits) - self.noise**2 / 2)
+            money *= rng.random(visits) < self.buys
+            sides.append(_Side.of(who, when, money, looks))
+        return sides[0], sides[1]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Side:
+    """One version, look by look so far, each of shape (looks,).
+
+    `mean`, `variance` (of the mean) and `counting` (learners, as many as count by Kish) are of totals per learner;
+    `mean_visit`, `variance_visit` take each visit for a learner of its own.
+    """
+
+    mean: Floats
+    variance: Floats
+    counting: Floats
+    mean_visit: Floats
+    variance_visit: Floats
+
+    @staticmethod
+    def of(who: Ints, when: Ints, money: Floats, looks: int) -> _Side:
+        order = np.lexsort((when, who))
+        mine, first = money[order], np.diff(who[order], prepend=-1) != 0
+        upto = np.cumsum(mine)
+        # What a learner had brought before a visit: the running sum less that at the learner's first visit.
+        start = np.maximum.accumulate(np.where(first, np.arange(mine.size), 0))
+        after = upto - (upto - mine)[start]
+        before = after - mine
+
+        def so_far(values: Floats) -> Floats:
+            return np.cumsum(np.bincount(when[order], values, looks))
+
+        learners, total = so_far(first.astype(float)), so_far(mine)
+        squares, visits, of_visits = so_far(after**2 - before**2), so_far(np.ones(mine.size)), so_far(mine**2)
+        return _Side(
+            *_mean_of(learners, total, squares),
+            np.divide(total**2, squares, out=np.zeros(looks), where=squares > 0),
+            *_mean_of(visits, total, of_visits),
+        )
+
+
+def _mean_of(n: Floats, total: Floats, squares: Floats) -> tuple[Floats, Floats]:
+    of = np.maximum(n, 2)
+    return total / of, np.maximum(squares - total**2 / of, 1e-12) / (of - 1) / of
+
+
+def mean_acts(learners: Learners, rng: Generator, runs: int, planned: float, naive: bool = False) -> Ints:
+    """Return the look at which each run's one-sided sequence first excludes "no worse"; LOOKS where none does.
+
+    `planned`: the difference, as a share of the mean, that the sequence is tuned to see.
+    """
+    first = np.full(runs, LOOKS)
+    for run in range(runs):
+        new, old = learners.course(rng)
+        if naive:
+            known = (planned * old.mean_visit / float(critical(1.0, ALPHA))) ** 2
+            variance = new.variance_visit + old.variance_visit
+            z = (old.mean_visit - new.mean_visit) / np.sqrt(variance)
+        else:
+            known = (planned * old.mean / float(critical(1.0, ALPHA))) ** 2
+            variance = new.variance + old.variance
+            z = (old.mean - new.mean) / np.sqrt(variance)
+        acts = mean_evidence(z, np.maximum(known / variance, 1e-9), ALPHA) >= TEST.threshold
+        acts &= np.minimum(new.counting, old.counting) >= 50
+        if acts.any():
+            first[run] = int(np.argmax(acts))
+    return first
+
+
+# --- gauges and splits
+
+
+def assigned(rng: Generator, runs: int, share: float, a_look: int = 100) -> Ints:
+    """Draw learners assigned so far, shape (runs, LOOKS, 2), of which a share gets the candidate."""
+    both = rng.poisson(a_look, (runs, LOOKS))
+    mine = rng.binomial(both, share)
+    return np.cumsum(np.stack([mine, both - mine], axis=-1), axis=1)
+
+
+def gauges(
+    rng: Generator, runs: int, shift: float, looks: int = LOOKS, before: int = 240
+) -> tuple[Floats, Floats, Floats]:
+    """Draw p99-like gauges: log-normal; the candidate's `shift` times the baseline's. Also the baseline's of before."""
+    drawn = [np.exp(0.15 * rng.standard_normal((runs, n))) for n in (looks, looks, before)]
+    return 400 * shift * drawn[0], 400 * drawn[1], 400 * drawn[2]
+
+
+# --- tables
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """A line of the table of false rollbacks: how many of how many runs acted in 480 looks."""
+
+    what: str
+    test: str
+    acted: int
+    runs: int
+
+    @property
+    def bound(self) -> float:
+        """One-sided 95 % upper bound of the rate (Clopper-Pearson)."""
+        if self.acted == self.runs:
+            return 1.0
+        return float(special.betaincinv(self.acted + 1, self.runs - self.acted, 0.95))
+
+
+def counted(what: str, name: str, arms: Arms, rule: Callable[[Counts], Floats], rng: Generator, runs: int) -> Null:
+    """Simulate a null of counts."""
+    acted = (rule(arms.draw(rng, runs)) >= TEST.threshold).any(axis=1)
+    return Null(what, name, int(acted.sum()), runs)
+
+
+BURSTS = Arms(own=0.5)
+LASTING_BURSTS = Arms(own=0.5, memory=0.8)
+
+
+def nulls(runs: int = 1000, seed: int = SEED) -> Iterator[Null]:
+    """Yield the table of false rollbacks."""
+    rng = np.random.default_rng(seed)
+    plain, spread, fallback = e_process(TEST), e_process(SPREAD), differences(TEST)
+    wider = RatioTest(ALPHA, margin=1.25)
+    for what, arms in (
+        ("independent", Arms()),
+        ("independent, 20 % of requests fail", Arms(rate=0.2)),
+        ("independent, 0.2 errors of the candidate a look", Arms(candidate=45, baseline=4455, rate=0.004)),
+        ("a rate that both share drifts, up to x3, over an hour", Arms(shared=0.5, memory=0.99)),
+        ("a rate that both share jumps from look to look", Arms(shared=0.7)),
+        ("uneven traffic of each version", Arms(uneven=0.7)),
+    ):
+        yield counted(what, "e-process", arms, plain, rng, runs)
+    yield counted(
+        "independent, exactly at a margin of x1.25", "e-process", Arms(ratio=1.25), e_process(wider), rng, runs
+    )
+    yield counted("independent", "e-process without its strongest look", Arms(), spread, rng, runs)
+    yield counted("independent", "per-look differences", Arms(), fallback, rng, runs)
+    for what, arms in (
+        ("bursts of each version", BURSTS),
+        ("bursts of each version that last for minutes", LASTING_BURSTS),
+    ):
+        yield counted(what, "e-process (not to be used here)", arms, plain, rng, runs)
+        yield counted(what, "per-look differences", arms, fallback, rng, runs)
+        yield counted(what, "judge's rule, baseline known before", arms, guarded(SPREAD, arms, rng), rng, runs)
+        yield counted(what, "judge's rule, nothing known before", arms, guarded(SPREAD), rng, runs)
+    yield counted("independent", "judge's rule, nothing known before", Arms(), guarded(SPREAD), rng, runs)
+    for what, learners in (
+        ("learners who come back and differ strongly", Learners()),
+        ("the same, one visit in ten brings anything", Learners(buys=0.1)),
+    ):
+        first = mean_acts(learners, rng, runs, planned=0.05)
+        yield Null(what, "confidence sequence, totals per learner", int((first < LOOKS).sum()), runs)
+    first = mean_acts(Learners(), rng, runs // 10, planned=0.05, naive=True)
+    yield Null(
+        "learners who come back and differ strongly",
+        "visits as if each were a learner (not to be used)",
+        int((first < LOOKS).sum()),
+        runs // 10,
+    )
+    # Signs and splits act nearly as often as they may: more runs, which cost little, to bound it.
+    many = 10 * runs
+    acted = sum(
+        int((split_evidence(assigned(rng, runs, 0.1), [0.1, 0.9]) >= TEST.threshold).any(axis=1).sum())
+        for _ in range(many // runs)
+    )
+    yield Null("learners assigned 10 : 90, as planned", "split of the traffic", acted, many)
+    coins = rng.random((many, LOOKS)) - 0.5
+    signs = sign_evidence(coins, np.zeros_like(coins)) >= TEST.threshold
+    yield Null("gauges alike", "signs", int(signs.any(axis=1).sum()), many)
+    ranks = rank_evidence(*gauges(rng, runs, 1.0)) >= TEST.threshold
+    yield Null("gauges alike, 240 before", "ranks", int(ranks.any(axis=1).sum()), runs)
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """A line of the table of delays: the median look at which a harm is seen, and the part of the runs that saw it."""
+
+    test: str
+    harm: str
+    median: float | None
+    seen: float
+
+    def cell(self) -> str:
+        """Return it as text."""
+        if self.median is None:
+            return f"{self.seen:.0%} in {LOOKS}"
+        return f"{self.median:.0f}"
+
+
+def delay_of(name: str, harm: str, acts: NDArray[np.bool_]) -> Delay:
+    """Summarise looks at which runs act, shape (runs, looks)."""
+    first = np.where(acts.any(axis=1), acts.argmax(axis=1) + 1.0, np.inf)
+    median = float(np.median(first))
+    return Delay(name, harm, median if np.isfinite(median) else None, float(np.isfinite(first).mean()))
+
+
+RATIOS = (1.1, 1.25, 1.5, 2.0, 5.0)
+
+
+def delays(runs: int = 200, seed: int = SEED) -> Iterator[Delay]:
+    """Yield the table of delays."""
+    rng = np.random.default_rng(seed)
+    rules: list[tuple[str, Arms, Callable[[Counts], Floats]]] = [
+        ("e-process", Arms(), e_process(TEST)),
+        ("e-process without its strongest look", Arms(), e_process(SPREAD)),
+        ("the same, margin x1.25", Arms(), e_process(RatioTest(ALPHA, margin=1.25, spread_out=True))),
+        ("per-look differences", Arms(), differences(TEST)),
+        ("per-look differences, bursts", BURSTS, differences(TEST)),
+        ("e-process, 0.2 errors a look", Arms(candidate=45, baseline=4455, rate=0.004), e_process(TEST)),
+    ]
+    for name, arms, rule in rules:
+        for ratio in RATIOS:
+            drawn = replace(arms, ratio=ratio).draw(rng, runs)
+            yield delay_of(name, f"x{ratio:g}", rule(drawn) >= TEST.threshold)
+    for lift in (-0.1, -0.2, -0.3, -0.5):
+        first = mean_acts(Learners(lift=lift), rng, runs, planned=0.05)
+        acts = np.arange(LOOKS) == first[:, None]
+        yield delay_of("confidence sequence, totals per learner", f"{lift:+.0%} revenue", acts)
+    for shift in RATIOS:
+        candidate, baseline, before = gauges(rng, runs, shift)
+        yield delay_of("signs", f"x{shift:g}", sign_evidence(candidate, baseline) >= TEST.threshold)
+        yield delay_of("ranks, 240 before", f"x{shift:g}", rank_evidence(candidate, baseline, before) >= TEST.threshold)
+
+
+def main() -> int:
+    """Print both tables as Markdown."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.sequential", description=__doc__)
+    parser.add_argument("--runs", type=int, default=1000, help="null runs behind a line (default: %(default)s)")
+    options = parser.parse_args()
+    began = time.monotonic()
+    print("| under the null | test | acted in 480 looks | upper bound |\n|---|---|---|---|")
+    for row in nulls(options.runs):
+        print(f"| {row.what} | {row.test} | {row.acted} of {row.runs:,} | {row.bound:.2%} |", flush=True)
+    print("\n| test | harm | median look | seen in 480 looks |\n|---|---|---|---|")
+    for line in delays():
+        print(f"| {line.test} | {line.harm} | {line.cell()} | {line.seen:.0%} |", flush=True)
+    print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

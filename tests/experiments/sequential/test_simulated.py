@@ -1,0 +1,116 @@
+"""A thousand whole phases of 480 looks under each null, and harm that is seen: the table of docs/statistics.md, again.
+
+The simulations are those of `python -m benchmarks.sequential`.
+"""
+
+import numpy as np
+import pytest
+
+from benchmarks.sequential import (
+    ALPHA,
+    BURSTS,
+    LASTING_BURSTS,
+    LOOKS,
+    SPREAD,
+    TEST,
+    Arms,
+    Learners,
+    Null,
+    assigned,
+    counted,
+    delay_of,
+    differences,
+    e_process,
+    gauges,
+    guarded,
+    mean_acts,
+)
+from core.experiments.sequential import RatioTest, rank_evidence, sign_evidence, split_evidence
+
+RUNS = 1000
+
+
+def rng():
+    return np.random.default_rng(20251126)
+
+
+@pytest.mark.parametrize(
+    ("arms", "rule"),
+    [
+        (Arms(), e_process(TEST)),
+        (Arms(candidate=45, baseline=4455, rate=0.004), e_process(TEST)),
+        (Arms(shared=0.5, memory=0.99), e_process(TEST)),
+        (Arms(ratio=1.25), e_process(RatioTest(ALPHA, margin=1.25, spread_out=True))),
+        (BURSTS, differences(TEST)),
+    ],
+    ids=["independent", "few events", "a common rate that drifts", "right at the margin", "bursts"],
+)
+def test_a_healthy_candidate_is_rolled_back_no_more_often_than_alpha(arms, rule):
+    assert counted("", "", arms, rule, rng(), RUNS).bound <= ALPHA
+
+
+@pytest.mark.parametrize("arms", [BURSTS, LASTING_BURSTS], ids=["bursts", "bursts that last"])
+def test_known_bursts_of_one_version_are_stood(arms):
+    draw = rng()
+    counts = arms.draw(draw, RUNS)
+    rule = guarded(SPREAD, arms, draw)
+    acted = (rule(counts) >= TEST.threshold).any(axis=1)
+    assert Null("", "", int(acted.sum()), RUNS).bound <= ALPHA
+
+
+def test_the_simulation_can_fail():
+    """The e-process alone on bursts of each version: not to be used, and the reason for the fallback."""
+    assert counted("", "", BURSTS, e_process(TEST), rng(), 200).acted > 50
+
+
+def test_learners_who_differ_strongly_and_come_back():
+    first = mean_acts(Learners(visits=3), rng(), RUNS, planned=0.05)
+    assert Null("", "", int((first < LOOKS).sum()), RUNS).bound <= ALPHA
+    assert (mean_acts(Learners(), rng(), 50, planned=0.05, naive=True) < LOOKS).sum() >= 10
+
+
+def test_a_split_as_planned():
+    acted = (split_evidence(assigned(rng(), 3000, 0.1), [0.1, 0.9]) >= TEST.threshold).any(axis=1)
+    assert Null("", "", int(acted.sum()), acted.size).bound <= ALPHA
+
+
+def test_gauges_alike():
+    coins = rng().random((3000, LOOKS)) - 0.5
+    acted = (sign_evidence(coins, np.zeros_like(coins)) >= TEST.threshold).any(axis=1)
+    assert Null("", "", int(acted.sum()), acted.size).bound <= ALPHA
+    acted = (rank_evidence(*gauges(rng(), RUNS, 1.0)) >= TEST.threshold).any(axis=1)
+    assert Null("", "", int(acted.sum()), acted.size).bound <= ALPHA
+
+
+@pytest.mark.parametrize(
+    ("ratio", "rule", "looks", "within"),
+    [
+        (1.25, e_process(TEST), 120, 40),
+        (1.5, e_process(TEST), 60, 10),
+        (2.0, e_process(SPREAD), 60, 6),
+        (5.0, e_process(TEST), 60, 1),
+        (1.5, differences(TEST), 120, 60),
+    ],
+)
+def test_harm_is_seen(ratio, rule, looks, within):
+    counts = Arms(ratio=ratio).draw(rng(), 100, looks)
+    seen = delay_of("", "", rule(counts) >= TEST.threshold)
+    assert seen.median is not None
+    assert seen.median <= within
+
+
+def test_lost_revenue_is_seen():
+    first = mean_acts(Learners(lift=-0.6), rng(), 20, planned=0.05)
+    assert np.median(first) < 100
+
+
+def test_slow_gauges_are_seen():
+    candidate, baseline, before = gauges(rng(), 100, 1.5)
+    signs, ranks = sign_evidence(candidate, baseline), rank_evidence(candidate, baseline, before)
+    assert delay_of("", "", signs >= TEST.threshold).median <= 9
+    assert delay_of("", "", ranks >= TEST.threshold).median <= 4
+
+
+def test_a_crooked_split_is_seen():
+    acted = split_evidence(assigned(rng(), 50, 0.12), [0.1, 0.9]) >= TEST.threshold
+    assert acted.any(axis=1).all()
