@@ -1,6 +1,6 @@
 """Experiments: aggregates -> estimates -> decisions. Is it better, and for whom?"""
 
-from core.experiments import business_case
+from core.experiments import business_case, sequential
 from core.experiments.aggregates import Aggregates
 from core.experiments.analysis import Comparison, Design, DesignError, Findings, Segment, Spread, analyse, daily
 from core.experiments.cells import day_name, day_number
@@ -98,6 +98,7 @@ __all__ = [
     "revenue",
     "sentence",
     "sentences",
+    "sequential",
     "settled",
     "smallest_difference",
     "spread_sentence",

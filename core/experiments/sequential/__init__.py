@@ -20,7 +20,7 @@ from core.experiments.sequential.dispersion import (
 )
 from core.experiments.sequential.gauges import rank_evidence, sign_evidence
 from core.experiments.sequential.guarded import guarded_bounds, guarded_evidence
-from core.experiments.sequential.means import critical, half_width, mean_evidence, more_needed, relative_interval
+from core.experiments.sequential.means import critical, half_width, mean_evidence, more_needed
 from core.experiments.sequential.split import split_evidence
 
 __all__ = [
@@ -40,7 +40,6 @@ __all__ = [
     "more_needed",
     "rank_evidence",
     "rate_dispersion",
-    "relative_interval",
     "sign_evidence",
     "split_dispersion",
     "split_evidence",

@@ -260,8 +260,8 @@ def looks_until_seen(test: RatioTest, ratio: float, bad_a_look: float, share: fl
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (low, middle) if _log_mean(middle * gains) >= test.threshold else (middle, high)
-    # Chance carries half of the runs there a little sooner than their average; leaving out the strongest look, which has
-    # more than the others, takes longer. By how much is from simulations (tests/experiments/sequential).
+    # Chance carries half of the runs there a little sooner than their average; leaving out the strongest look takes
+    # longer. By how much is from simulations (tests/experiments/sequential).
     return float(math.ceil(1.2 * high + 1 if test.spread_out else 0.87 * high))
 
 

@@ -62,28 +62,6 @@ def mean_evidence(z: ArrayLike, known: ArrayLike, alpha: float) -> Floats:
     return np.asarray(np.maximum(0.0, log_expm1 + math.log(2) - np.log(t + 1) / 2), dtype=np.float64)
 
 
-def relative_interval(
-    candidate: tuple[float, float], baseline: tuple[float, float], width: float
-) -> tuple[float, float] | None:
-    """Return the interval of candidate / baseline - 1, `width` standard errors to each side, by Fieller's theorem.
-
-    Args:
-        candidate, baseline: value and variance (of the value, not of a learner).
-        width: see `critical`.
-
-    Returns:
-        None where the baseline's value is not that many standard errors above zero: nothing is relative to it then.
-    """
-    (y, vy), (x, vx) = candidate, baseline
-    g = width**2 * vx / x**2 if x > 0 else math.inf
-    if g >= 1:
-        return None
-    ratio = y / x
-    half = width * math.sqrt(vy / x**2 * (1 - g) + ratio**2 * vx / x**2) / (1 - g)
-    centre = ratio / (1 - g)
-    return centre - half - 1, centre + half - 1
-
-
 def more_needed(z: float, known: float, alpha: float) -> float | None:
     """Return how many times the data so far it takes, on top, until z standard errors are beyond the interval.
 

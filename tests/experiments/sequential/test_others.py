@@ -20,7 +20,6 @@ from core.experiments.sequential import (
     more_needed,
     rank_evidence,
     rate_dispersion,
-    relative_interval,
     sign_evidence,
     split_dispersion,
     split_evidence,
@@ -61,18 +60,6 @@ def test_evidence_reaches_the_threshold_where_the_interval_ends(z, known, alpha)
 def test_evidence_is_finite_far_out():
     assert np.isfinite(mean_evidence(1e6, 1.0, 0.05))
     assert mean_evidence(-3.0, 1.0, 0.05) == 0.0
-
-
-@given(y=st.floats(0, 5), vy=st.floats(1e-8, 0.1), x=st.floats(0.2, 5), vx=st.floats(1e-8, 1e-3))
-def test_fiellers_bounds_are_where_the_difference_is_just_at_its_width(y, vy, x, vx):
-    bounds = relative_interval((y, vy), (x, vx), 3.0)
-    for m in bounds or ():
-        assert abs(y - (1 + m) * x) == pytest.approx(3.0 * math.sqrt(vy + (1 + m) ** 2 * vx), rel=1e-4, abs=1e-7)
-
-
-def test_nothing_is_relative_to_a_baseline_that_may_be_zero():
-    assert relative_interval((1.0, 0.01), (0.1, 0.01), 3.0) is None
-    assert relative_interval((1.0, 0.01), (0.0, 0.0), 3.0) is None
 
 
 def test_how_much_more_is_needed():
