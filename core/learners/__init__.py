@@ -2,6 +2,7 @@
 
 from core.learners import job, runs
 from core.learners.analysis import Analysis, analyze, weeks_for_half
+from core.learners.cache import CacheStats
 from core.learners.cluster import dask
 from core.learners.cohorts import Cohort
 from core.learners.constants import Constants
@@ -18,9 +19,11 @@ from core.learners.importing import (
 )
 from core.learners.keeping import Keeping
 from core.learners.kernel import Scan, constants_of, finish, scan, scan_one
+from core.learners.membership import LearnerRows, Membership
 from core.learners.model import CohortModel, cohorts_of, find_cohorts
 from core.learners.partition import Parts, scan_parts
 from core.learners.recall_fit import recall_of
+from core.learners.rediscache import CacheSettings, open_cache
 from core.learners.reference import Observation, observe, traits_of
 from core.learners.traits import TRAITS, WEEKS, Traits, traits_at
 from core.learners.warm import warm
@@ -32,6 +35,8 @@ __all__ = [
     "WEEKS",
     "WEEK_US",
     "Analysis",
+    "CacheSettings",
+    "CacheStats",
     "Cohort",
     "CohortModel",
     "Constants",
@@ -40,7 +45,9 @@ __all__ = [
     "Events",
     "EventsError",
     "Keeping",
+    "LearnerRows",
     "MappingError",
+    "Membership",
     "Observation",
     "Parts",
     "Scan",
@@ -59,6 +66,7 @@ __all__ = [
     "job",
     "load_mapping",
     "observe",
+    "open_cache",
     "open_events",
     "read_events",
     "recall_of",

@@ -26,6 +26,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.delivery import Deliveries, Monitor
 from core.identity import PeopleError, PeopleFile
+from core.learners import CacheSettings, LearnerRows
 from core.settings import Settings, get_settings, is_loopback
 from core.store import Store, StoreUnavailable
 from core.traffic import FlagService, SwitchSettings, open_flags, open_switch
@@ -50,6 +51,7 @@ class AppState:
     deliveries: Deliveries
     people: PeopleFile
     limits: RateLimit
+    learners: LearnerRows
     api: FastAPI
 
 
@@ -90,7 +92,9 @@ def open_state(settings: Settings) -> AppState:
         deliveries = Deliveries(store, open_switch(settings, flags))
         api = create_api(settings, store, deliveries, flags)
         context: Context = api.state.context
-        return AppState(settings, store, flags, deliveries, context.stored.people, context.limits, api)
+        return AppState(
+            settings, store, flags, deliveries, context.stored.people, context.limits, context.learners, api
+        )
     except BaseException:
         store.close()
         raise
@@ -104,7 +108,7 @@ def exiting_plainly() -> Iterator[None]:
     except ValidationError as error:
         said = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
         sys.exit(f"settings (CANARY_* or canary.toml): {said}")
-    except (StoreUnavailable, TokenError, PeopleError, SwitchSettings, OSError) as error:
+    except (StoreUnavailable, TokenError, PeopleError, SwitchSettings, CacheSettings, OSError) as error:
         sys.exit(str(error))
 
 

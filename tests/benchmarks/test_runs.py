@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import flags, live, rollback, tick
+from benchmarks import cache, flags, live, rollback, tick
 from benchmarks.figures import Row
 
 
@@ -16,6 +16,12 @@ def test_tick(tmp_path: Path) -> None:
     steady, first = tick.run(tmp_path, spans=12, repeats=2)
     assert steady.figures["count"] == first.figures["count"] == 2
     assert steady.met is not None
+
+
+def test_cache(tmp_path: Path) -> None:
+    rows = cache.run(tmp_path, learners=300, asked=5)
+    assert len(rows) in {2, 4}  # the latter where there is a Redis
+    assert all(row.figures["count"] == 5 for row in rows)
 
 
 @pytest.mark.slow

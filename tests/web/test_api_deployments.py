@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from core.learners import runs
 from core.store import events
+from tests.learners.test_runs import keep, population
 
 ROOT = "/api/v1/deployments"
 
@@ -194,3 +196,21 @@ def test_any_learner_has_a_version(api: Any, running: str, learner: str) -> None
 
 def test_a_learner_of_an_unknown_flag_is_not_found(api: Any, running: str) -> None:
     assert api.get("/api/v1/learners/u1?flag=other").status_code == 404
+
+
+def test_a_learner_has_the_cohort_of_the_newest_run(api: Any, running: str) -> None:
+    assert api.get("/api/v1/learners/u001").json()["cohort"] is None
+    run = keep(api.store, population())
+    for _ in range(2):
+        cohort = api.get("/api/v1/learners/u001").json()["cohort"]
+        assert (cohort["run"], cohort["known"], cohort["simulated"], cohort["stale"]) == (run.id, True, None, None)
+        assert cohort["name"] == run.model.cohorts[cohort["cohort"]].name
+    unknown = api.get("/api/v1/learners/nobody").json()["cohort"]
+    assert (unknown["known"], unknown["cohort"]) == (False, None)
+    metrics = api.get("/metrics").text
+    assert 'canary_learner_cache_lookups_total{found="process"} 1.0' in metrics
+    assert 'canary_learner_cache_lookups_total{found="nowhere"} 2.0' in metrics
+    runs.files_of(api.store.home, run.id).assignments.unlink()
+    answer = api.get("/api/v1/learners/u002").json()
+    assert answer["assignments"][0]["flag"] == "analyzer"
+    assert answer["cohort"] == {"problem": f"the file of run {run.id} is gone"}

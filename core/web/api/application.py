@@ -11,6 +11,7 @@ from fastapi import FastAPI
 import core
 from core.delivery import Deliveries
 from core.identity import PeopleFile
+from core.learners import LearnerRows, open_cache
 from core.metrics import learner_hasher
 from core.settings import Settings
 from core.store import Store
@@ -46,7 +47,7 @@ def create_api(
         lifespan: of the application, when it is served alone.
 
     Raises:
-        TokenError: the tokens can't be used. OSError: home can't be written.
+        TokenError: the tokens can't be used. CacheSettings: the cache's settings. OSError: home can't be written.
     """
     app = FastAPI(
         title="cohort-canary",
@@ -59,13 +60,15 @@ def create_api(
         lifespan=lifespan,
     )
     evaluating = flag_service or open_flags(settings, store)
-    registry = new_registry(store, deliveries, evaluating)
+    rows = LearnerRows(store, open_cache(settings))
+    registry = new_registry(store, deliveries, evaluating, rows)
     counts = Counts(registry)
     app.state.context = Context(
         settings=settings,
         store=store,
         deliveries=deliveries,
         flags=evaluating,
+        learners=rows,
         tokens=load_tokens(settings),
         stored=StoredTokens(store, PeopleFile(settings.people)),
         limits=RateLimit(settings.changes_per_minute),

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
 
 from core.delivery import Deliveries
+from core.learners import LearnerRows
 from core.settings import Settings
 from core.store import Store
 from core.traffic import FlagService
@@ -26,6 +27,7 @@ class Context:
     Attributes:
         flags: evaluates flags, whatever switch carries the traffic.
         stored: tokens that are kept in the database. limits: how often one caller may change something.
+        learners: says which cohort a learner is in.
         hashed: turns a learner's id into what is stored.
         registry: of our own figures. counts: those that handlers count.
     """
@@ -34,6 +36,7 @@ class Context:
     store: Store
     deliveries: Deliveries
     flags: FlagService
+    learners: LearnerRows
     tokens: Tokens
     stored: StoredTokens
     limits: RateLimit

@@ -13,12 +13,13 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from core.delivery import LEASE, Deliveries
+from core.learners import LearnerRows
 from core.store import Lease, Store, StoreUnavailable, current_lease
 from core.traffic import FlagService
 
@@ -89,6 +90,37 @@ class StoreCollector(Collector):
         yield from (share, state)
 
 
+class CacheCollector(Collector):
+    """What the cache of learners' cohorts has done in this process."""
+
+    def __init__(self, rows: LearnerRows) -> None:
+        self._rows = rows
+
+    def describe(self) -> list[Metric]:
+        """Return nothing, as `StoreCollector` does."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield one family a figure."""
+        stats = self._rows.stats()
+        lookups = CounterMetricFamily(
+            "canary_learner_cache_lookups", "Lookups of a learner's cohort, by where the answer was.", labels=["found"]
+        )
+        for found, count in {**stats.hits, "nowhere": stats.misses}.items():
+            lookups.add_metric([found], count)
+        yield lookups
+        yield _gauge("learner_cache_entries", "Answers held in this process.", stats.entries)
+        yield _gauge("learner_cache_bytes", "Size of their keys and values.", stats.size)
+        if stats.up is not None:
+            calls = CounterMetricFamily(
+                "canary_learner_cache_redis_failures", "Calls that Redis failed or was spared.", labels=["kind"]
+            )
+            calls.add_metric(["failed"], stats.errors)
+            calls.add_metric(["spared"], stats.bypassed)
+            yield calls
+            yield _gauge("learner_cache_redis_up", "Whether Redis answers, as far as is known.", float(stats.up))
+
+
 def _monitor(lease: Lease) -> Iterator[Metric]:
     yield _gauge("monitor_up", "Whether a monitor holds the lease.", float(lease.is_held(time.time())))
     yield _gauge("monitor_last_tick_timestamp_seconds", "When the last tick ended.", lease.beat)
@@ -101,10 +133,11 @@ def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(f"canary_{name}", text, value=value)
 
 
-def new_registry(store: Store, deliveries: Deliveries, flags: FlagService) -> CollectorRegistry:
+def new_registry(store: Store, deliveries: Deliveries, flags: FlagService, rows: LearnerRows) -> CollectorRegistry:
     """Return a registry of one application: the store's figures and those of the process it runs in."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(StoreCollector(store, deliveries, flags))
+    registry.register(CacheCollector(rows))
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     return registry

@@ -158,11 +158,10 @@ def as_csv(table: pa.Table) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-@st.cache_data(max_entries=200, show_spinner=False)
 def row_of(run: str, learner_id: str) -> dict[str, Any] | None:
     """Return one learner's row of a run's assignments; None where there is no such learner."""
-    found = pq.read_table(files(run).assignments, filters=[("learner_id", "=", learner_id)]).to_pylist()
-    return found[0] if found else None
+    row = get_app_state().learners.row(run, learner_id)
+    return None if row is None else {"learner_id": learner_id, **row}
 
 
 def alike(run: CohortRun, text: str, limit: int = 8) -> list[str]:
