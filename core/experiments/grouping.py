@@ -121,132 +121,134 @@ def aggregate(
     groupings = [(OVERALL, Labels(np.zeros(len(observations), np.int32), ("",)))]
     groupings += [(name, observations.labels[name]) for name in by]
     cells = tuple((name, level) for name, labels in groupings for level in labels.names)
-    starts = np.cumsum([0, *(len(labels.names) for _, labels in groupings)])
-    places = np.stack(
-        [
-            (labels.codes.astype(np.int64) + start) * len(arms) + observations.variant.codes
-            for (_, labels), start in zip(groupings, starts, strict=False)
-        ]
-    )
-    shape = (len(cells), len(arms))
-    learners = np.bincount(places.ravel(), minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
+    firsts = np.cumsum([0, *(len(labels.names) for _, labels in groupings)])[:-1]
+    rows = _Rows(observations, np.stack([labels.codes for _, labels in groupings]), firsts, (len(cells), len(arms)))
     if cluster is not None:
-        units, found = _clustered(observations, metrics, places, shape, observations.labels[cluster])
+        learners, units, found = _clustered(rows, metrics, observations.labels[cluster])
         return Table(arms, cells, learners, units, found, {})
-    found, extremes = _summed(observations, metrics, places, shape)
+    learners, found, extremes = _summed(rows, metrics)
     return Table(arms, cells, learners, learners, found, extremes)
 
 
-def _summed(
-    observations: Observations, metrics: Sequence[Metric], places: _Codes, shape: tuple[int, int]
-) -> tuple[dict[str, Aggregates], dict[str, Floats]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """Rows and the cells that they are in.
+
+    Attributes:
+        codes: levels, shape (dimensions, rows). firsts: each dimension's first cell. shape: (cells, arms).
+    """
+
+    observations: Observations
+    codes: NDArray[np.int32]
+    firsts: _Codes
+    shape: tuple[int, int]
+
+    def places(self, dimension: int) -> _Codes:
+        """Return for each row its cell and arm as one number."""
+        cells = self.codes[dimension].astype(np.int64) + self.firsts[dimension]
+        return np.asarray(cells * self.shape[1] + self.observations.variant.codes)
+
+    def within(self, cell: int, arm: int) -> NDArray[np.bool_]:
+        """Return which rows are in a cell and arm."""
+        dimension = int(np.searchsorted(self.firsts, cell, side="right")) - 1
+        return np.asarray(self.places(dimension) == cell * self.shape[1] + arm)
+
+
+def _summed(rows: _Rows, metrics: Sequence[Metric]) -> tuple[Floats, dict[str, Aggregates], dict[str, Floats]]:
     # Not at the top: what compiles code takes half a second to load, and the judge needs none of it.
     from core.experiments import kernel
 
+    observations, shape = rows.observations, rows.shape
     needed = [(observations.columns.index(name), metric.cap_of(name)) for metric in metrics for name in metric.columns]
     picks = np.array([place for place, _ in needed], dtype=np.int64)
-    caps = np.array([cap for _, cap in needed])
+    caps = np.array([cap for _, cap in needed], dtype=np.float64)
     starts = np.cumsum([0, *(len(metric.columns) for metric in metrics)])
-    used = np.unique(picks)
-    means = np.zeros(len(observations.columns))
-    means[used] = [kernel.mean(observations.numbers[i]) for i in used]
-    shifts = np.minimum(means[picks], caps)
-    sums, extremes = _in_parts(observations, picks, caps, shifts, starts, places, shape)
-    found, farthest, at = {}, {}, 0
+    means = {i: kernel.mean(observations.numbers[i]) for i in set(picks.tolist())}
+    shifts = np.minimum([means[i] for i in picks.tolist()], caps)
+    sums, extremes = _in_parts(rows, picks, caps, shifts, starts)
+    found, farthest, at = {}, {}, 1
     for m, metric in enumerate(metrics):
         k = len(metric.columns)
         width = 1 + k + k * (k + 1) // 2
         block = sums[:, at : at + width].reshape(*shape, width)
         at += width
         products = np.empty((*shape, k, k))
-        rows, columns = np.triu_indices(k)
-        products[..., rows, columns] = products[..., columns, rows] = block[..., 1 + k :]
+        left, right = np.triu_indices(k)
+        products[..., left, right] = products[..., right, left] = block[..., 1 + k :]
         shift = shifts[starts[m] : starts[m + 1]]
         shifted = Aggregates.from_sums(metric.columns, block[..., 0], block[..., 1 : 1 + k], products)
         mean = np.where(shifted.n[..., None] > 0, shifted.mean + shift, 0.0)
         sure = Aggregates(metric.columns, shifted.n, mean, shifted.product)
-        found[metric.name] = _again(observations, metric, places, shifted, sure)
+        found[metric.name] = _again(rows, metric, shifted, sure)
         farthest[metric.name] = extremes[:, m]
-    return found, farthest
+    return sums[:, 0].reshape(shape), found, farthest
 
 
-def _in_parts(
-    observations: Observations,
-    picks: _Codes,
-    caps: Floats,
-    shifts: Floats,
-    starts: _Codes,
-    places: _Codes,
-    shape: tuple[int, int],
-) -> tuple[Floats, Floats]:
+def _in_parts(rows: _Rows, picks: _Codes, caps: Floats, shifts: Floats, starts: _Codes) -> tuple[Floats, Floats]:
     """Add up on all cores, a stretch of rows each."""
     from core.compiled import cores
     from core.experiments import kernel
 
-    rows, arms, metrics = len(observations), shape[1], len(starts) - 1
+    observations, (cells, arms) = rows.observations, rows.shape
     sizes = np.diff(starts)
-    width = int((1 + sizes + sizes * (sizes + 1) // 2).sum())
-    threads = max(1, min(cores(), rows // _PER_THREAD))
-    bounds = np.linspace(0, rows, threads + 1).astype(np.int64)
+    width = 1 + int((1 + sizes + sizes * (sizes + 1) // 2).sum())
+    threads = max(1, min(cores(), len(observations) // _PER_THREAD))
+    bounds = np.linspace(0, len(observations), threads + 1).astype(np.int64)
 
     def work(part: int) -> tuple[Floats, Floats]:
-        sums = np.zeros((shape[0] * arms, width))
-        extremes = np.full((arms, metrics, EXTREMES), np.nan)
-        first, last = bounds[part], bounds[part + 1]
-        kernel.add(observations.numbers, picks, caps, shifts, starts, places, arms, first, last, sums, extremes)
+        sums = np.zeros((cells * arms, width))
+        extremes = np.full((arms, sizes.size, EXTREMES), np.nan)
+        given = (observations.numbers, picks, caps, shifts, starts, rows.codes, observations.variant.codes, rows.firsts)
+        kernel.add(*given, int(bounds[part]), int(bounds[part + 1]), sums, extremes)
         return sums, extremes
 
     if threads == 1:
         return work(0)
     with ThreadPoolExecutor(threads) as pool:
         parts = list(pool.map(work, range(threads)))
-    total = np.sum([sums for sums, _ in parts], axis=0)
+    total: Floats = np.sum([sums for sums, _ in parts], axis=0)
     both = np.concatenate([extremes for _, extremes in parts], axis=2)
     far = np.abs(np.nan_to_num(both - shifts[starts[:-1]][:, None]))
     order = np.argsort(-far, axis=2, kind="stable")[..., :EXTREMES]
     return total, np.take_along_axis(both, order, axis=2)
 
 
-def _again(
-    observations: Observations, metric: Metric, places: _Codes, shifted: Aggregates, found: Aggregates
-) -> Aggregates:
+def _again(rows: _Rows, metric: Metric, shifted: Aggregates, found: Aggregates) -> Aggregates:
     """Return the aggregates, those of cells that lie too far from the overall mean added up anew about their own."""
     spread = np.einsum("...ii->...i", shifted.product) / np.maximum(shifted.n, 1)[..., None]
     lost = ((shifted.n > 0)[..., None] & (shifted.mean**2 > _CANCELLED * spread) & (shifted.mean != 0)).any(axis=-1)
     if not lost.any():
         return found
     n, mean, product = found.n.copy(), found.mean.copy(), found.product.copy()
-    values = metric.values(observations)
+    values = metric.values(rows.observations)
     whole = ~np.isnan(values).any(axis=1)
     for cell, arm in np.argwhere(lost):
-        rows = whole & (places == cell * lost.shape[1] + arm).any(axis=0)
-        part = Aggregates.of(metric.columns, values[rows])
+        part = Aggregates.of(metric.columns, values[whole & rows.within(cell, arm)])
         n[cell, arm], mean[cell, arm], product[cell, arm] = part.n, part.mean, part.product
     return Aggregates(found.columns, n, mean, product)
 
 
-def _clustered(
-    observations: Observations, metrics: Sequence[Metric], places: _Codes, shape: tuple[int, int], cluster: Labels
-) -> tuple[Floats, dict[str, Aggregates]]:
+def _clustered(rows: _Rows, metrics: Sequence[Metric], cluster: Labels) -> tuple[Floats, Floats, dict[str, Aggregates]]:
     """Add up the totals of clusters, one after another: a cluster is one unit in each cell that it has learners in."""
-    size = len(cluster.names)
-    units = np.zeros(shape)
+    size, shape = len(cluster.names), rows.shape
+    learners, units = np.zeros(shape), np.zeros(shape)
     found = {m.name: Aggregates.zeros(m.columns, shape) for m in metrics}
-    values = {m.name: m.values(observations) for m in metrics}
-    for place in places:
+    values = {m.name: m.values(rows.observations) for m in metrics}
+    for dimension in range(len(rows.firsts)):
+        place = rows.places(dimension)
+        learners += np.bincount(place, minlength=units.size).reshape(shape)
         keys, units_of = np.unique(place * size + cluster.codes, return_inverse=True)
         units += np.bincount(keys // size, minlength=units.size).reshape(shape)
         for metric in metrics:
             own = values[metric.name]
             whole = ~np.isnan(own).any(axis=1)
-            rows = np.bincount(units_of[whole], minlength=len(keys))
+            some = np.bincount(units_of[whole], minlength=len(keys)) > 0
             totals = np.stack(
                 [np.bincount(units_of[whole], weights=column[whole], minlength=len(keys)) for column in own.T], axis=1
             )
             for cell in np.unique(keys // size):
-                mine = (keys // size == cell) & (rows > 0)
-                part = Aggregates.of(metric.columns, totals[mine])
+                part = Aggregates.of(metric.columns, totals[(keys // size == cell) & some])
                 at = divmod(int(cell), shape[1])
                 for name in ("n", "mean", "product"):
                     getattr(found[metric.name], name)[at] = getattr(part, name)
-    return units, found
+    return learners, units, found

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from core.compiled import compiled
 from core.experiments.aggregates import Floats
 
+_BLOCK = 128
+"""Rows whose features are computed at a time: few enough that they stay in the nearest cache."""
+
 _Codes = NDArray[np.int64]
 
 
@@ -29,56 +32,74 @@ def add(
     caps: Floats,
     shifts: Floats,
     starts: _Codes,
-    places: _Codes,
-    arms: int,
+    codes: NDArray[np.int32],
+    arms: NDArray[np.int32],
+    firsts: _Codes,
     first: int,
     last: int,
     sums: Floats,
     extremes: Floats,
 ) -> None:
-    """Add rows [first, last) to each cell that they are in: for each metric 1, the columns, and their products."""
-    metrics = starts.size - 1
-    width = sums.shape[1]
-    row = np.zeros(width)
-    values = np.zeros(picks.size)
-    keep = extremes.shape[2]
-    for i in range(first, last):
-        at = 0
-        for m in range(metrics):
-            k = starts[m + 1] - starts[m]
-            whole = True
-            for j in range(starts[m], starts[m + 1]):
-                value = numbers[picks[j], i]
-                if value != value:
-                    whole = False
-                values[j] = min(value, caps[j]) - shifts[j]
-            end = at + 1 + k + k * (k + 1) // 2
-            if not whole:
-                row[at:end] = 0.0
-                at = end
-                continue
-            row[at] = 1.0
+    """Add rows [first, last) to each cell that they are in: 1, then for each metric 1, its columns, their products.
+
+    Args:
+        numbers: shape (columns, rows).
+        picks, caps, shifts: for all metrics' columns, one metric after another: which of `numbers`, and what it is cut
+            off at and less by. starts: where each metric's begin there, and the end.
+        codes: levels, shape (dimensions, rows). arms: of each row. firsts: each dimension's first cell.
+        sums: shape (cells x arms, features). extremes: shape (arms, metrics, kept), NaN where there is none yet.
+    """
+    width, arm_count = sums.shape[1], extremes.shape[0]
+    rows = np.zeros((_BLOCK, width))
+    values = np.zeros((picks.size, _BLOCK))
+    whole = np.zeros(_BLOCK)
+    rows[:, 0] = 1.0
+    for begin in range(first, last, _BLOCK):
+        size = min(_BLOCK, last - begin)
+        at = 1
+        for m in range(starts.size - 1):
+            one, end = starts[m], starts[m + 1]
+            whole[:] = 1.0
+            for j in range(one, end):
+                column, cap, shift = picks[j], caps[j], shifts[j]
+                for r in range(size):
+                    value = min(numbers[column, begin + r], cap) - shift
+                    # Only a missing value is not itself.
+                    whole[r] = whole[r] if value == value else 0.0
+                    values[j, r] = value
+            for j in range(one, end):
+                for r in range(size):
+                    values[j, r] = values[j, r] if whole[r] == 1.0 else 0.0
+            for r in range(size):
+                rows[r, at] = whole[r]
             at += 1
-            for j in range(starts[m], starts[m + 1]):
-                row[at] = values[j]
+            for j in range(one, end):
+                for r in range(size):
+                    rows[r, at] = values[j, r]
                 at += 1
-            for j in range(starts[m], starts[m + 1]):
-                for other in range(j, starts[m + 1]):
-                    row[at] = values[j] * values[other]
+            for j in range(one, end):
+                for other in range(j, end):
+                    for r in range(size):
+                        rows[r, at] = values[j, r] * values[other, r]
                     at += 1
-            # The farthest values, sorted, farthest first; most rows are compared with the last and left.
-            arm = places[0, i] % arms
-            far = abs(values[starts[m]])
-            shift = shifts[starts[m]]
-            top = extremes[arm, m]
-            lowest = top[keep - 1]
-            if lowest != lowest or far > abs(lowest - shift):
-                slot = keep - 1
-                while slot > 0 and (top[slot - 1] != top[slot - 1] or far > abs(top[slot - 1] - shift)):
-                    top[slot] = top[slot - 1]
-                    slot -= 1
-                top[slot] = values[starts[m]] + shift
-        for g in range(places.shape[0]):
-            cell = sums[places[g, i]]
-            for f in range(width):
-                cell[f] += row[f]
+            for r in range(size):
+                top = extremes[arms[begin + r], m]
+                lowest = top[-1]
+                if whole[r] == 1.0 and not abs(values[one, r]) <= abs(lowest - shifts[one]):
+                    _keep(top, values[one, r], shifts[one])
+        for g in range(codes.shape[0]):
+            cell = firsts[g]
+            for r in range(size):
+                place = (cell + codes[g, begin + r]) * arm_count + arms[begin + r]
+                for f in range(width):
+                    sums[place, f] += rows[r, f]
+
+
+@compiled
+def _keep(top: Floats, value: float, shift: float) -> None:
+    """Put a value among the farthest ones, which are sorted, farthest first."""
+    slot = top.size - 1
+    while slot > 0 and not abs(value) <= abs(top[slot - 1] - shift):
+        top[slot] = top[slot - 1]
+        slot -= 1
+    top[slot] = value + shift
