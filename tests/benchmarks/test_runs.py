@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import cache, flags, live, rollback, tick
+from benchmarks import cache, experiments, flags, live, rollback, tick
 from benchmarks.figures import Row
 
 
@@ -44,3 +44,9 @@ def test_viewers_see_the_live_page_refresh(tmp_path: Path) -> None:
     assert [page.figures["viewers"] for page in pages] == [1, 2]
     assert all(page.figures["count"] >= 2 for page in pages)
     assert monitor.figures["ticks"] >= 1
+
+
+def test_experiments_beside_tea_tasting(tmp_path: Path) -> None:
+    ours, beside = experiments.run(tmp_path, learners=2000, repeats=2)
+    assert ours.figures["count"] == 2
+    assert {"tea_tasting_p50_ms", "ratio"} <= _names([beside])
