@@ -25,7 +25,8 @@ def bench(
 ) -> None:
     """Measure on this machine and print a table: what, how fast, and whether that is what was aimed at.
 
-    Takes some minutes, and 20 GB in TMPDIR meanwhile. `canary bench flags rollback tick live learners experiments` measures all.
+    Takes some minutes, and 20 GB in TMPDIR meanwhile.
+    `canary bench flags rollback tick live learners experiments` measures all.
     """
     root = Path(core.__file__).resolve().parents[1]
     if not (root / "benchmarks" / "__main__.py").exists():
