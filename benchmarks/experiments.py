@@ -20,7 +20,7 @@ LEVELS = 6
 AIM_MS = 150.0
 
 
-def run(folder: Path, learners: int = LEARNERS, repeats: int = 20) -> list[Row]:
+def run(_: Path, learners: int = LEARNERS, repeats: int = 20) -> list[Row]:
     """Measure four metrics with covariates: over all learners and by eight segments; then what tea-tasting can do."""
     observations, design = _made(learners)
     metrics, segments = design.metrics, design.segments
