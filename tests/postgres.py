@@ -22,7 +22,7 @@ import psycopg
 import pytest
 
 TEMPLATE = "migrated"
-_NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off", "max_wal_size=2GB")
+_NOT_DURABLE = ("fsync=off", "full_page_writes=off", "autovacuum=off", "max_wal_size=2GB")
 
 
 def find_bin() -> Path | None:
@@ -54,7 +54,7 @@ def _memory() -> str | None:
 
 
 class Cluster:
-    """A server and its databases."""
+    """A server and its databases. `durable`: what it acknowledged is there after it was killed, too."""
 
     def __init__(self, durable: bool = False) -> None:
         programs = find_bin()
@@ -69,7 +69,8 @@ class Cluster:
         self.data = self.folder / "data"
         self._numbers = count()
         self._server: subprocess.Popen[bytes] | None = None
-        self._options = () if durable else _NOT_DURABLE
+        # Without fsync what is committed survives the server's death, if not the machine's.
+        self._options = _NOT_DURABLE if durable else (*_NOT_DURABLE, "synchronous_commit=off")
         self._run("initdb", "-D", str(self.data), "-U", "canary", "-A", "trust", "-N", "--locale=C.UTF-8", "-E", "UTF8")
         self.start()
 

@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from core.delivery import records
@@ -124,7 +125,7 @@ class Monitor:
 
     def run(self, stop: threading.Event) -> None:
         """Tick until told to stop. Nothing that goes wrong in a tick ends the monitor: it is logged and tried again."""
-        due = time.monotonic()
+        due, period = time.monotonic(), self.settings.tick_s
         while not stop.is_set():
             late = max(0.0, time.monotonic() - due)
             try:
@@ -134,9 +135,14 @@ class Monitor:
             except Exception:
                 logger.exception("a tick of the monitor failed; the next one tries again")
             # A tick that is late isn't made up for: the next one sees everything anyway.
-            due = max(due + self.period(), time.monotonic())
+            with suppress(StoreUnavailable):  # of which the tick has told; the period stays as it was
+                period = self.period()
+            due = max(due + period, time.monotonic())
             stop.wait(due - time.monotonic())
-        self._release()
+        try:
+            self._release()
+        except StoreUnavailable as error:
+            logger.warning("the lease was not given back, it runs out by itself: %s", error)
 
     def period(self) -> float:
         """Wall seconds from one tick to the next: one a sample span of the fastest plan under way, `tick_s` at most."""

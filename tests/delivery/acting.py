@@ -1,12 +1,13 @@
 """What tests of acting share: a plan with short phases, a store with a fast clock, and samples pushed into it."""
 
 import time
+from collections import Counter
 from itertools import count
 from pathlib import Path
 
-from core.delivery import Deliveries, parse_plan
+from core.delivery import Deliveries, checkpoints, parse_plan
 from core.settings import Settings
-from core.store import Clock, Sample, Store, add_samples, histogram
+from core.store import Clock, Sample, Store, add_samples, events, histogram, verify_log
 from core.traffic import FlagService
 
 PLAN_TEXT = """
@@ -86,3 +87,29 @@ class Pusher:
             with self.store.transaction() as tx:
                 add_samples(tx.connection, "analyzer", samples)
         return len(samples)
+
+
+def audit(deliveries: Deliveries) -> tuple[int, int]:
+    """Return how many events are missing and how many are there twice, and check what a single action can't show."""
+    lost = doubled = 0
+    assert verify_log(deliveries.store).ok
+    with deliveries.store.read() as connection:
+        for status in deliveries.all():
+            log = events(connection, deployment=status.id)
+            seen = Counter(int(event.data["revision"]) for event in log if "revision" in event.data)
+            lost += sum(revision not in seen for revision in range(1, status.revision + 1))
+            doubled += sum(times - 1 for times in seen.values())
+            doubled += sum(revision > status.revision for revision in seen)
+            # Each phase's checkpoints: judged once, in order, none skipped.
+            judged = [(c.attempt, c.phase, c.number) for c in checkpoints(connection, status.id)]
+            told = [event for event in log if event.kind == "checkpoint judged"]
+            assert len(judged) == len(told)
+            for index in range(len(status.plan.phases)):
+                numbers = [number for _, phase, number in judged if phase == index]
+                assert numbers == list(range(len(numbers)))
+                if index < status.phase:
+                    assert len(numbers) == len(status.plan.phases[index].checkpoints)
+            # Traffic only ever took the plan's steps, each read back once.
+            shares = [event.data["share"] for event in log if event.kind == "traffic switched"]
+            assert shares == [share for share in (0.01, 0.1, 1.0, 0.0) if share in shares]
+    return lost, doubled

@@ -12,13 +12,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 
 import pytest
 
-from core.delivery import Action, Command, State, checkpoints
-from core.store import current_lease, events, verify_log
-from tests.delivery.acting import Pusher, open_deliveries, plan
+from core.delivery import Action, Command, State
+from core.store import current_lease, verify_log
+from tests.delivery.acting import Pusher, audit, open_deliveries, plan
 
 KILLS = int(os.environ.get("CANARY_KILLS", "40"))
 LEASE_S = 1.5
@@ -57,7 +56,7 @@ def test_killed_at_random_moments_nothing_is_lost_or_done_twice(home, capsys):
             monitor.send_signal(signal.SIGTERM)
         codes = [monitor.wait(15) for monitor in monitors]
 
-    lost, doubled = _audit(deliveries)
+    lost, doubled = audit(deliveries)
     summary = (
         f"{kills} kills ({len(gaps)} of the leader, seed {seed}), {len(deliveries.all())} deployments, "
         f"{verify_log(deliveries.store).count} events: lost {lost}, doubled {doubled}, "
@@ -109,29 +108,3 @@ def _run(deliveries, pusher, dice, *, until, at_most_s):
         elif current.state.ended:
             _deploy(deliveries, pusher, dice)
         time.sleep(0.05)
-
-
-def _audit(deliveries):
-    """Return how many events are missing and how many are there twice, and check what a single action can't show."""
-    lost = doubled = 0
-    assert verify_log(deliveries.store).ok
-    with deliveries.store.read() as connection:
-        for status in deliveries.all():
-            log = events(connection, deployment=status.id)
-            seen = Counter(int(event.data["revision"]) for event in log if "revision" in event.data)
-            lost += sum(revision not in seen for revision in range(1, status.revision + 1))
-            doubled += sum(times - 1 for times in seen.values())
-            doubled += sum(revision > status.revision for revision in seen)
-            # Each phase's checkpoints: judged once, in order, none skipped.
-            judged = [(c.attempt, c.phase, c.number) for c in checkpoints(connection, status.id)]
-            told = [event for event in log if event.kind == "checkpoint judged"]
-            assert len(judged) == len(told)
-            for index in range(len(status.plan.phases)):
-                numbers = [number for _, phase, number in judged if phase == index]
-                assert numbers == list(range(len(numbers)))
-                if index < status.phase:
-                    assert len(numbers) == len(status.plan.phases[index].checkpoints)
-            # Traffic only ever took the plan's steps, each read back once.
-            shares = [event.data["share"] for event in log if event.kind == "traffic switched"]
-            assert shares == [share for share in (0.01, 0.1, 1.0, 0.0) if share in shares]
-    return lost, doubled

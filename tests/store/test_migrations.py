@@ -1,18 +1,19 @@
 from __future__ import annotations
 
-import io
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from alembic.operations import Operations
 from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
 
-from core.store import Store, StoreUnavailable, migrations, schema
-from tests.store.making import database_of
+from core.store import Clock, Store, StoreUnavailable, migrations, open_engine, schema, verify_log
+from core.store.engine import writer
+from tests.store.making import database_of, write_events
 
 OPENER = (
     "import sys; from pathlib import Path; from core.store import Store; Store.open(sys.argv[1], Path(sys.argv[2]))"
@@ -60,15 +61,45 @@ def test_processes_that_start_at_once_do_not_race(url, tmp_path):
     store.close()
 
 
-def test_the_first_revision_renders_for_postgresql(store):
-    with store.engine.connect() as connection:
-        script = ScriptDirectory.from_config(migrations.config_for(connection))
-    out = io.StringIO()
-    context = MigrationContext.configure(dialect_name="postgresql", opts={"as_sql": True, "output_buffer": out})
-    with Operations.context(context):
-        script.get_revision("0001").module.upgrade()
-    sql = out.getvalue()
-    assert "seq BIGSERIAL NOT NULL" in sql
-    assert "latency BYTEA NOT NULL" in sql
-    assert "CREATE FUNCTION refuse_event_change" in sql
-    assert "BEFORE UPDATE OR DELETE OR TRUNCATE ON event" in sql
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request, tmp_path):
+    """Return the URL of a database with nothing in it."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+    else:
+        cluster = request.getfixturevalue("postgres")
+        name = cluster.create()
+        yield cluster.url(name)
+        cluster.drop(name)
+
+
+def columns_of(engine):
+    found = inspect(engine)
+    return {
+        (table, column["name"]): column
+        for table in found.get_table_names()
+        for column in found.get_columns(table)
+        if table != "alembic_version"
+    }
+
+
+def test_a_database_of_the_first_version_is_brought_up_to_date_and_the_version_before_still_runs_on_it(empty, tmp_path):
+    engine = writer(open_engine(empty))
+    with engine.begin() as connection:
+        command.upgrade(migrations.config_for(connection), "0001")
+        connection.exec_driver_sql("INSERT INTO clock VALUES (1, 1.5, 2.5, 40.0)")
+    before = columns_of(engine)
+    store = Store.open(empty, tmp_path)
+    assert store.clock() == Clock(1.5, 2.5, 40.0)
+    write_events(store, 2)
+    assert verify_log(store).ok
+    after = columns_of(engine)
+    # Expand, then contract: what is there stays, and who doesn't know what was added needn't fill it in.
+    assert before.keys() <= after.keys()
+    for (table, name), column in after.items():
+        if (table, name) in before:
+            assert column["nullable"] >= before[table, name]["nullable"], (table, name)
+        elif any(table == known for known, _ in before):
+            assert column["nullable"] or column["default"] is not None, (table, name)
+    store.close()
+    engine.dispose()
