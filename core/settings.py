@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     )
     session_h: float = Field(12.0, gt=0, description="longest time, hours, before people sign in again")
     changes_per_minute: int = Field(60, ge=1, description="changes a minute that one person or token may make")
+    sources: Path | None = Field(None, description="file that says which Prometheus to ask for what")
     monitor: bool = Field(True, description="run the monitor inside the server process")
     tick_s: float = Field(5.0, gt=0, description="longest wall time between two ticks of the monitor, seconds")
     lease_s: float = Field(6.0, gt=0, description="wall seconds without a tick after which another monitor takes over")

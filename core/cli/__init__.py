@@ -20,6 +20,7 @@ from core.cli import (  # noqa: F401
     power,
     rehearse,
     servers,
+    sources,
     switch,
 )
 from core.cli.output import fail

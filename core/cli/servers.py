@@ -76,6 +76,8 @@ def serve(
     os.environ["CANARY_PORT"] = str(wanted)  # the Host allow-list names the port
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
     command += ["--server.address", at.host, "--server.port", str(wanted), "--server.headless", "true"]
+    if at.sources is not None:
+        os.environ["CANARY_SOURCES"] = str(at.sources.resolve())  # it was meant from here
     os.chdir(ROOT)  # .streamlit/config.toml is read from the working directory
     os.execv(command[0], command)
 
@@ -93,8 +95,8 @@ def api(
 
 @app.command()
 def monitor() -> None:
-    """Run the monitor alone. Several may run: one leads, the others stand by."""
-    from core.delivery import Monitor
+    """Run the monitor alone, and ask the sources. Several may run: one leads, the others stand by."""
+    from core.delivery import Monitor, open_sources
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     stop = threading.Event()
@@ -103,4 +105,10 @@ def monitor() -> None:
     with deliveries() as service:
         watcher = Monitor(service, settings())
         err.print(f"monitor {watcher.holder} on {service.store.url}; Ctrl-C ends it")
+        asking: threading.Thread | None = None
+        if (sources := open_sources(service, settings())) is not None:
+            asking = threading.Thread(target=sources.run, args=(stop,), name="sources", daemon=True)
+            asking.start()
         watcher.run(stop)
+        if asking is not None:
+            asking.join(5.0)

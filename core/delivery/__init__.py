@@ -38,6 +38,7 @@ from core.delivery.series import Series
 from core.delivery.service import SWITCH_DRIFTED, SWITCH_FAILED, SWITCH_UNREADABLE, Busy, Deliveries, Outcome
 from core.delivery.signoff import SignOffRefused, decisions, sign, standing, withdraw
 from core.delivery.simulate import false_rollback_table
+from core.delivery.watching import open_sources, watched
 from core.delivery.wire import status_to_json, verdict_from_json, verdict_to_json
 
 __all__ = [
@@ -95,6 +96,7 @@ __all__ = [
     "judge",
     "latest_verdict",
     "load_plan",
+    "open_sources",
     "parse_plan",
     "quantities",
     "read_switch",
@@ -106,6 +108,7 @@ __all__ = [
     "tally",
     "verdict_from_json",
     "verdict_to_json",
+    "watched",
     "withdraw",
     "words",
 ]

@@ -24,7 +24,7 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core.delivery import Deliveries, Monitor
+from core.delivery import Deliveries, Monitor, open_sources
 from core.identity import PeopleError, PeopleFile
 from core.learners import CacheSettings, LearnerRows
 from core.settings import Settings, get_settings, is_loopback
@@ -134,24 +134,29 @@ def _close(state: AppState | None) -> None:
 
 @asynccontextmanager
 async def serving(state: AppState) -> AsyncIterator[None]:
-    """Run what a server process runs besides answering: the monitor, until the server stops."""
+    """Run what a server process runs besides answering: the monitor and its sources, until the server stops."""
     no_delay_on_listeners()
     gc.collect()
     gc.freeze()  # what is loaded by now stays: collections needn't walk through it
     stop = threading.Event()
-    thread: threading.Thread | None = None
+    threads: list[threading.Thread] = []
     if state.settings.monitor:
         monitor = Monitor(state.deliveries, state.settings)
-        thread = threading.Thread(target=monitor.run, args=(stop,), name="monitor", daemon=True)
+        threads.append(threading.Thread(target=monitor.run, args=(stop,), name="monitor", daemon=True))
+        if (sources := open_sources(state.deliveries, state.settings)) is not None:
+            threads.append(threading.Thread(target=sources.run, args=(stop,), name="sources", daemon=True))
+    for thread in threads:
         thread.start()
     try:
         yield
     finally:
         stop.set()
-        if thread is not None:
+        for thread in threads:
             await asyncio.to_thread(thread.join, _MONITOR_STOP_S)
             if thread.is_alive():
-                logger.warning("the monitor did not stop within %g s; its lease runs out by itself", _MONITOR_STOP_S)
+                logger.warning(
+                    "%s did not stop within %g s; its lease runs out by itself", thread.name, _MONITOR_STOP_S
+                )
 
 
 @asynccontextmanager
