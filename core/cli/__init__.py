@@ -14,6 +14,7 @@ from core.cli import (  # noqa: F401
     business,
     cohorts,
     delivery,
+    demo_experiment,
     experiment,
     log,
     plan,

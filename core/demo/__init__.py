@@ -1,8 +1,17 @@
-"""A small real service with two analyzers, its traffic, and its faults: `canary demo`."""
+"""A small real service with two analyzers, its traffic, and its faults: `canary demo`; and made-up experiments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from core.demo.options import DemoOptions
 
-__all__ = ["DemoOptions", "run_demo"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+__all__ = ["DemoOptions", "demo_experiment", "run_demo"]
 
 
 def run_demo(options: DemoOptions) -> int:
@@ -11,3 +20,16 @@ def run_demo(options: DemoOptions) -> int:
     from core.demo.run import run_demo as run
 
     return run(options)
+
+
+def demo_experiment(path: Path, learners: int, seed: int, *, effect: bool) -> pa.Table:
+    """Write a made-up experiment (core.demo.experiment), and return it; `effect`: whether there is one to be found.
+
+    Raises:
+        OSError: the file can't be written.
+    """
+    from core.demo.experiment import NOTHING, PLANTED, make_experiment, write_experiment
+
+    table = make_experiment(learners, seed, PLANTED if effect else NOTHING)
+    write_experiment(path, table)
+    return table
