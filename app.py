@@ -6,6 +6,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from core.web.api import HostGuard, served_names
+from core.web.early import EarlyCharts
 from core.web.headers import ReturnsToPage, SecurityHeaders
 from core.web.server import ApiFirst, dashboard_lifespan, exiting_plainly, get_app_state, stay_at_home
 from core.web.signin import set_up_sign_in
@@ -25,5 +26,6 @@ app = st.App(
         Middleware(HostGuard, allowed=served_names(settings)),
         Middleware(SecurityHeaders, secure=secure),
         Middleware(ReturnsToPage, secure=secure),
+        Middleware(EarlyCharts),
     ],
 )

@@ -33,8 +33,8 @@ st.html(shapes.cards(cohorts.cards(run, everybody), colours))
 st.html(html.section("All learners"))
 with st.container(horizontal=True, vertical_alignment="bottom", key="axes"):
     names = [trait.name for trait in traits.TRAITS]
-    x = pieces.linked("Across", names, "x", "velocity", pieces.trait_label, width=240)
-    y = pieces.linked("Up", names, "y", "concentration", pieces.trait_label, width=240)
+    x = pieces.linked("Across", names, "x", traits.AXES[0], pieces.trait_label, width=240)
+    y = pieces.linked("Up", names, "y", traits.AXES[1], pieces.trait_label, width=240)
     plane = reading.plane(run, x, y)
     pieces.box_numbers(plane)
 

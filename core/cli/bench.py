@@ -25,8 +25,7 @@ def bench(
 ) -> None:
     """Measure on this machine and print a table: what, how fast, and whether that is what was aimed at.
 
-    Takes some minutes, and 20 GB in TMPDIR meanwhile.
-    `canary bench flags rollback tick live learners experiments` measures all.
+    Takes some minutes, and 20 GB in TMPDIR meanwhile. benchmarks/README.md has the names of all measurements.
     """
     root = Path(core.__file__).resolve().parents[1]
     if not (root / "benchmarks" / "__main__.py").exists():

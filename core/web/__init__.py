@@ -4,6 +4,7 @@ __all__ = [
     "actions",
     "api",
     "business",
+    "early",
     "figures",
     "headers",
     "html",

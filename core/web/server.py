@@ -32,6 +32,7 @@ from core.store import Store, StoreUnavailable
 from core.traffic import FlagService, SwitchSettings, open_flags, open_switch
 from core.web.api import Context, TokenError, create_api, is_api
 from core.web.ratelimit import RateLimit
+from core.web.warm import warm_pages
 
 logger = logging.getLogger(__name__)
 
@@ -165,6 +166,7 @@ async def dashboard_lifespan(app: Any) -> AsyncIterator[None]:  # noqa: ARG001
     await asyncio.to_thread(warm)
     collect_when_needed()
     async with serving(get_app_state()):
+        threading.Thread(target=warm_pages, name="warm", daemon=True).start()
         yield
     close_app_state()
 

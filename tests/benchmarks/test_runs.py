@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import cache, experiments, flags, live, rollback, tick
+from benchmarks import cache, cohorts_page, experiments, flags, live, rollback, tick
 from benchmarks.figures import Row
 
 
@@ -50,3 +50,11 @@ def test_experiments_beside_tea_tasting(tmp_path: Path) -> None:
     ours, beside = experiments.run(tmp_path, learners=2000, repeats=2)
     assert ours.figures["count"] == 2
     assert {"tea_tasting_p50_ms", "ratio"} <= _names([beside])
+
+
+@pytest.mark.slow
+def test_the_cohorts_page_is_drawn(tmp_path: Path) -> None:
+    [row] = cohorts_page.run(tmp_path, learners=300, servers=1, hits=2)
+    if row.measured.startswith("not measured"):
+        pytest.skip(row.measured)
+    assert 0 < row.figures["fresh_s"] <= row.figures["slowest_s"]

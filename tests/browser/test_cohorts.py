@@ -70,7 +70,7 @@ def test_a_learner_by_link(run_and_server: tuple[CohortRun, Server], visit: Visi
     page = visit().open(f"{server.url}/learner?run={run.id}&learner=demo-000017")
     expect(page.get_by_role("heading", name="demo-000017")).to_be_visible()
     expect(page.get_by_text("The centroid of")).to_be_visible()
-    expect(page.locator(".cc-strip")).to_have_count(10)
+    expect(page.locator(".cc-strip")).to_have_count(13)
     expect(page.locator(".st-key-activity .js-plotly-plot")).to_be_visible(timeout=30_000)
     page.get_by_label("Learner's id").fill("demo-000042")
     page.keyboard.press("Enter")
@@ -91,7 +91,7 @@ def test_a_phone(run_and_server: tuple[CohortRun, Server], visit: Visit, scheme:
     expect(page.locator("[class*=st-key-map] .js-plotly-plot")).to_be_visible(timeout=30_000)
     fits(page)
     page = visitor.open(f"{server.url}/learner?run={run.id}&learner=demo-000017")
-    expect(page.locator(".cc-strip")).to_have_count(10)
+    expect(page.locator(".cc-strip")).to_have_count(13)
     fits(page)
 
 

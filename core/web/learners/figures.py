@@ -28,6 +28,9 @@ MAP_CONFIG: dict[str, Any] = {
     "modeBarButtonsToRemove": ["lasso2d", "toImage", "autoScale2d", "zoomIn2d", "zoomOut2d"],
 }
 _FONT = 12
+# Fixed, with room for "1,000,000": margins that fit themselves have everything drawn twice.
+_MAP_MARGIN = {"l": 64, "r": 92, "t": 40, "b": 52}
+_LETTER = 7.2  # width of one, pixels, at the size of names beside an axis
 _LEVELS = 250  # of an outline's density: a byte each
 
 
@@ -36,18 +39,21 @@ def colour_of(number: int, colours: Palette) -> str:
     return colours.several[number % len(colours.several)]
 
 
-def learner_map(plane: Density, names: Sequence[str], colours: Palette, *, box: Box | None = None) -> PlotlyFigure:
+def learner_map(
+    plane: Density, names: Sequence[str], order: Sequence[int], colours: Palette, *, box: Box | None = None
+) -> PlotlyFigure:
     """Draw all learners as counts, and of each cohort its centre and the outline that holds 80 % of it.
 
     Args:
-        names: of the cohorts, by number. box: what is chosen, drawn where the browser doesn't draw it itself.
+        names: of the cohorts, by number. order: in which they are listed, numbers.
+        box: what is chosen, drawn where the browser doesn't draw it itself.
     """
     data = _counts(plane, colours)
     data += [_outline(o.number, o.x, o.y, o.density, o.level, names, colours) for o in plane.outlines]
-    data += [_centre(plane, i, name, colours) for i, name in enumerate(names) if np.isfinite(plane.centres[i]).all()]
+    data += [_centre(plane, i, names[i], colours) for i in order if np.isfinite(plane.centres[i]).all()]
     layout: dict[str, Any] = {
         "height": 540,
-        "margin": {"l": 8, "r": 8, "t": 40, "b": 8},
+        "margin": _MAP_MARGIN,
         "dragmode": "select",
         "hovermode": "closest",
         "showlegend": True,
@@ -176,7 +182,6 @@ def _axis(trait: Trait, span: Span, colours: Palette) -> dict[str, Any]:
         "range": [span.low - room, span.high + room],
         "gridcolor": colours.line,
         "zeroline": False,
-        "automargin": True,
     }
     if trait.log:
         places, words = trait.ticks(span.low, span.high)
@@ -208,22 +213,23 @@ def distributions(
     parts: NDArray[np.float64],
     means: NDArray[np.float64],
     names: Sequence[str],
+    order: Sequence[int],
     colours: Palette,
 ) -> tuple[PlotlyFigure, str]:
     """Draw how a trait is spread in each cohort, one ridge a cohort; return the figure and its text alternative.
 
     Args:
         middles: of the bins, as places on the trait's scale. parts: of each cohort in each bin, shape (k, bins).
-        means: of each cohort, as values.
+        means: of each cohort, as values. names: by number. order: from the top, numbers.
     """
     k = len(names)
     data: list[dict[str, Any]] = []
     highest = float(parts.max(initial=0.0)) or 1.0
-    for number in reversed(range(k)):
-        colour, ground = colour_of(number, colours), float(k - 1 - number)
+    for ground, number in enumerate(reversed(order)):
+        colour = colour_of(number, colours)
         ridge = ground + 0.9 * np.sqrt(parts[number] / highest)
         values = [trait.say(trait.value(float(m))) for m in middles]
-        data.append(_line(middles, np.full(middles.size, ground), colours.line, 1))
+        data.append(_line(middles, np.full(middles.size, float(ground)), colours.line, 1))
         data.append(
             _line(middles, ridge, colour, 1.8)
             | {
@@ -237,22 +243,21 @@ def distributions(
         )
     layout: dict[str, Any] = {
         "height": 60 + 62 * k,
-        "margin": {"l": 8, "r": 8, "t": 12, "b": 8},
+        "margin": {"l": 14 + _LETTER * max(map(len, names)), "r": 12, "t": 12, "b": 52},
         "showlegend": False,
         "dragmode": False,
         "hovermode": "closest",
         "xaxis": _axis(trait, Span(float(middles[0]), float(middles[-1])), colours) | {"fixedrange": True},
         "yaxis": {
             "tickvals": [k - 1 - i for i in range(k)],
-            "ticktext": list(names),
+            "ticktext": [names[number] for number in order],
             "showgrid": False,
             "zeroline": False,
             "fixedrange": True,
-            "automargin": True,
             "range": [-0.1, k],
         },
     }
-    said = "; ".join(f"{name} {trait.say(float(mean))}" for name, mean in zip(names, means, strict=True))
+    said = "; ".join(f"{name} {trait.say(float(mean))}" for name, mean in ((names[i], means[i]) for i in order))
     return {"data": data, "layout": layout}, f"{trait.label} by cohort. Means: {said}."
 
 
@@ -295,7 +300,7 @@ def evidence(found: Evidence, colours: Palette) -> tuple[PlotlyFigure, str]:
             )
     layout: dict[str, Any] = {
         "height": 300,
-        "margin": {"l": 8, "r": 8, "t": 34, "b": 8},
+        "margin": {"l": 36, "r": 12, "t": 34, "b": 48},
         "dragmode": False,
         "showlegend": True,
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "xanchor": "left"},
@@ -304,7 +309,6 @@ def evidence(found: Evidence, colours: Palette) -> tuple[PlotlyFigure, str]:
             "tickvals": tried,
             "fixedrange": True,
             "showgrid": False,
-            "automargin": True,
         },
         "yaxis": {"gridcolor": colours.line, "zeroline": False, "fixedrange": True, "rangemode": "tozero"},
         "shapes": [

@@ -8,13 +8,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from core.learners import runs
 from core.learners.job import Request
-from core.store import Store
+from core.store import Store, StoreUnavailable
 from core.web.actions import Told
 from core.web.views.marks import Tone
 
@@ -67,7 +68,9 @@ class _Files:
 class Jobs:
     """The runs of one server process; every browser sees the same one."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_found: Callable[[], None] = lambda: None) -> None:
+        """Begin with none. `on_found`: called in a thread once one has found cohorts."""
+        self._on_found = on_found
         self._lock = threading.Lock()
         self._state: JobState | None = None
         self._process: subprocess.Popen[str] | None = None
@@ -147,6 +150,11 @@ class Jobs:
         if not run:
             runs.discard(files.home, files.run)
             error = error or f"the run ended with exit code {code}; the end of {files.log.name} in the logs says more"
+        else:
+            try:
+                self._on_found()  # so that who is told of it needn't wait to see it
+            except (StoreUnavailable, OSError) as problem:
+                logger.warning("the run could not be read beforehand: %s", problem)
         with self._lock:
             if self._state is not None and self._state.number == number:
                 cancelled = self._state.cancelled and not run

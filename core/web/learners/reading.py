@@ -23,17 +23,19 @@ from core.web.server import get_app_state
 from core.web.views import density, learner
 from core.web.views.density import Box, Density
 from core.web.views.population import Population
-from core.web.views.traits import BY_NAME, TRAITS
+from core.web.views.traits import AXES, BY_NAME, TRAITS
 
 _RUNS = 3
 """Runs whose columns are kept in memory: about 30 MB each with 500,000 learners."""
+_PRELOADED = 2_000_000
+"""Learners of a run that is worth 150 MB to a server that may never be asked for it."""
 SAMPLE_COLUMNS = ("learner_id", "archetype", "velocity", "concentration", "reuse_rate", "events_per_week", "events")
 
 
 @st.cache_resource(show_spinner=False)
 def jobs() -> Jobs:
     """Return the runs of this server process."""
-    return Jobs()
+    return Jobs(on_found=preload)
 
 
 @st.cache_data(ttl=1.0, max_entries=5, show_spinner=False)
@@ -108,7 +110,8 @@ def plane(run: CohortRun, x: str, y: str) -> Density:
 @st.cache_data(max_entries=24, show_spinner=False)
 def _map(run: str, names: tuple[str, ...], x: str, y: str, theme: str | None) -> tuple[PlotlyFigure, str]:
     found = _plane(run, names, x, y)
-    return figures.learner_map(found, names, palette(theme)), figures.told_map(found, names)
+    order = population(run, names).order
+    return figures.learner_map(found, names, order, palette(theme)), figures.told_map(found, names)
 
 
 def learner_map(run: CohortRun, x: str, y: str, theme: str | None) -> tuple[PlotlyFigure, str]:
@@ -120,7 +123,8 @@ def learner_map(run: CohortRun, x: str, y: str, theme: str | None) -> tuple[Plot
 def _spread(run: str, names: tuple[str, ...], name: str, theme: str | None) -> tuple[PlotlyFigure, str]:
     everybody, trait = population(run, names), BY_NAME[name]
     middles, parts = density.by_cohort(trait, everybody.values[name], everybody.cohort, everybody.k)
-    return figures.distributions(trait, middles, parts, everybody.cohort_means[name], names, palette(theme))
+    means = everybody.cohort_means[name]
+    return figures.distributions(trait, middles, parts, means, names, everybody.order, palette(theme))
 
 
 def spread(run: CohortRun, name: str, theme: str | None) -> tuple[PlotlyFigure, str]:
@@ -188,6 +192,17 @@ def versions(learner_id: str) -> tuple[tuple[str, str], ...]:
         except (FlagUnknown, FlagUnavailable) as error:
             given[flag] = f"{error}"
     return learner.versions(deliveries().all(), given)
+
+
+def preload() -> None:
+    """Read what the Cohorts page shows first of the newest run, before anybody asks; leave very large ones for then."""
+    refresh()
+    newest = next(iter(all_runs()), None)
+    if newest is None or newest.found.learners > _PRELOADED or not files(newest.id).assignments.exists():
+        return
+    everybody = people(newest)
+    _ = everybody.sizes, everybody.all_means, everybody.cohort_means
+    plane(newest, *AXES)
 
 
 def forget(run: str) -> None:

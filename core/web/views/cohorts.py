@@ -84,7 +84,7 @@ def summary(run: CohortRun) -> Summary:
 def cards(run: CohortRun, population: Population) -> tuple[Card, ...]:
     """Return a card a cohort, the largest first."""
     everybody = max(int(population.sizes.sum()), 1)
-    found = sorted(run.model.cohorts, key=lambda cohort: (-population.sizes[cohort.number], cohort.number))
+    found = [run.model.cohorts[number] for number in population.order]
     return tuple(
         Card(
             cohort.number,

@@ -47,6 +47,11 @@ class Population:
         return np.bincount(self.cohort[self.cohort >= 0], minlength=self.k)
 
     @cached_property
+    def order(self) -> tuple[int, ...]:
+        """Numbers of the cohorts, the largest first."""
+        return tuple(sorted(range(self.k), key=lambda number: (-int(self.sizes[number]), number)))
+
+    @cached_property
     def all_means(self) -> dict[str, tuple[float, float]]:
         """Mean and standard deviation of each trait over all learners who have it."""
         return {name: mean_and_deviation(values) for name, values in self.values.items()}

@@ -85,6 +85,14 @@ TRAITS = (
     Trait("entropy_bits", "Domain entropy", "bits", "how evenly the activity is spread over domains"),
     Trait("top_share", "Top domain's share", "", "part of the events in the most used domain", ends=_ONE),
     Trait(
+        "transfer",
+        "Transfer",
+        "",
+        "part of the later half's domains that are new, 0 to 1",
+        ends=_ONE,
+        missing="under 10 events",
+    ),
+    Trait(
         "half_life_days",
         "Half-life of use",
         "days",
@@ -92,8 +100,19 @@ TRAITS = (
         log=True,
         missing="no skill whose next week is observed",
     ),
+    Trait(
+        "recall_half_life_days",
+        "Half-life of recall",
+        "days",
+        "after how long scores of what isn't practised have halved",
+        log=True,
+        missing="no skill scored again after more than a day",
+    ),
+    Trait("frequency", "Frequency", "", "events a week against the busiest tenth of all learners, 0 to 1", ends=_ONE),
     Trait("events", "Events", "", "events in the window", log=True),
 )
 BY_NAME = {trait.name: trait for trait in TRAITS}
 FEATURES = TRAITS[:6]
 """Those that cohorts are found by, in the order of the analyzer's features."""
+AXES = ("velocity", "concentration")
+"""Across and up, where nobody has chosen others."""

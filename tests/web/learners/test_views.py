@@ -129,6 +129,12 @@ def test_evidence_shows_every_number_that_was_tried(run: CohortRun) -> None:
     assert cohorts.evidence(replace(run, found=replace(run.found, model=untried))) is None
 
 
+def test_cohorts_are_listed_with_the_largest_first(everybody: Population) -> None:
+    sizes = [int((everybody.cohort == number).sum()) for number in everybody.order]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sorted(everybody.order) == list(range(everybody.k))
+
+
 def test_facts_say_what_was_rejected(run: CohortRun) -> None:
     told = dict(cohorts.facts(run))
     assert told["Rejected rows"] == "3: 3 no time"
@@ -140,7 +146,7 @@ def test_plotly_takes_the_maps(everybody: Population) -> None:
     for x, y in (("velocity", "concentration"), ("events_per_week", "half_life_days"), ("events", "entropy_bits")):
         values = everybody.values
         plane = density.density(BY_NAME[x], BY_NAME[y], values[x], values[y], everybody.cohort, everybody.k)
-        drawing = figures.learner_map(plane, names, DARK)
+        drawing = figures.learner_map(plane, names, everybody.order, DARK)
         go.Figure(drawing)  # raises for anything that plotly doesn't know
         counts = drawing["data"][0]
         assert counts["type"] == "heatmap"
@@ -156,9 +162,10 @@ def test_plotly_takes_the_ridges(everybody: Population) -> None:
     for trait in TRAITS:
         middles, parts = density.by_cohort(trait, everybody.values[trait.name], everybody.cohort, everybody.k)
         drawing, told = figures.distributions(
-            trait, middles, parts, everybody.cohort_means[trait.name], everybody.names, LIGHT
+            trait, middles, parts, everybody.cohort_means[trait.name], everybody.names, everybody.order, LIGHT
         )
         go.Figure(drawing)
+        assert drawing["layout"]["yaxis"]["ticktext"] == [everybody.names[number] for number in everybody.order]
         assert trait.label in told
 
 
