@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     cache_ttl_s: float = Field(3600.0, gt=0, description="how long a learner's cohort is remembered, seconds")
     cache_entries: int = Field(10_000, ge=1, description="most learners remembered in a process, about 1 KB each")
     cache_timeout_s: float = Field(0.05, gt=0, le=1, description="longest wait for the Redis, seconds")
+    own_figures: bool = Field(False, description="plans get this server's memory and cache hit rate, if they ask")
     compact_after_s: tuple[tuple[float, float], ...] = Field(
         ((2 * 86_400.0, 300.0), (14 * 86_400.0, 3_600.0)),
         description="(age, span) in plan seconds: samples older than age are merged to spans",

@@ -137,8 +137,9 @@ def _criterion(scene: _Scene, limit: Limit) -> Finding:
         counts = _counts(scene, scene.candidate, limit)
         if counts is not None and counts[1].sum() > 0:
             finding = _pooled_criterion(scene, limit, *counts)
-        elif limit.figure.value in scene.candidate.gauges:
-            finding = _gauge_criterion(scene, limit, scene.candidate.gauges[limit.figure.value])
+        # A gauge that was told for the first time after this look is all NaN here.
+        elif not np.isnan(values := scene.candidate.gauges.get(limit.figure.value, np.empty(0))).all():
+            finding = _gauge_criterion(scene, limit, values)
         else:
             finding = _empty(scene, Role.CRITERION, limit, 0.0)
     return _unless_silent(scene, finding)

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 logger = logging.getLogger(__name__)
@@ -41,6 +41,11 @@ class CacheStats:
         """Part of the lookups that found an answer; None before the first."""
         found = sum(self.hits.values())
         return found / (found + self.misses) if found + self.misses else None
+
+    def since(self, before: CacheStats) -> CacheStats:
+        """Return what was found and missed since an earlier reading."""
+        hits = {where: count - before.hits.get(where, 0) for where, count in self.hits.items()}
+        return replace(self, hits=hits, misses=self.misses - before.misses)
 
 
 class Cache(Protocol):

@@ -31,6 +31,7 @@ from core.settings import Settings, get_settings, is_loopback
 from core.store import Store, StoreUnavailable
 from core.traffic import FlagService, SwitchSettings, open_flags, open_switch
 from core.web.api import Context, TokenError, create_api, is_api
+from core.web.ownfigures import OwnFigures
 from core.web.ratelimit import RateLimit
 from core.web.warm import warm_pages
 
@@ -39,7 +40,7 @@ logger = logging.getLogger(__name__)
 WARM = ("plotly.graph_objects", "pandas", "pyarrow", "scipy.stats")
 """Imports that a first page would else wait for, and that garbage collection would else walk through each time."""
 
-_MONITOR_STOP_S = 5.0
+_STOP_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -140,12 +141,14 @@ async def serving(state: AppState) -> AsyncIterator[None]:
     gc.collect()
     gc.freeze()  # what is loaded by now stays: collections needn't walk through it
     stop = threading.Event()
-    threads: list[threading.Thread] = []
+    work: dict[str, Callable[[threading.Event], None]] = {}
     if state.settings.monitor:
-        monitor = Monitor(state.deliveries, state.settings)
-        threads.append(threading.Thread(target=monitor.run, args=(stop,), name="monitor", daemon=True))
+        work["monitor"] = Monitor(state.deliveries, state.settings).run
         if (sources := open_sources(state.deliveries, state.settings)) is not None:
-            threads.append(threading.Thread(target=sources.run, args=(stop,), name="sources", daemon=True))
+            work["sources"] = sources.run
+    if state.settings.own_figures:
+        work["own figures"] = OwnFigures(state.deliveries, state.learners).run
+    threads = [threading.Thread(target=run, args=(stop,), name=name, daemon=True) for name, run in work.items()]
     for thread in threads:
         thread.start()
     try:
@@ -153,11 +156,9 @@ async def serving(state: AppState) -> AsyncIterator[None]:
     finally:
         stop.set()
         for thread in threads:
-            await asyncio.to_thread(thread.join, _MONITOR_STOP_S)
+            await asyncio.to_thread(thread.join, _STOP_S)
             if thread.is_alive():
-                logger.warning(
-                    "%s did not stop within %g s; its lease runs out by itself", thread.name, _MONITOR_STOP_S
-                )
+                logger.warning("%s did not stop within %g s; its lease runs out by itself", thread.name, _STOP_S)
 
 
 @asynccontextmanager

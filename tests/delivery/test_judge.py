@@ -345,6 +345,14 @@ def test_a_criterion_on_a_gauge_counts_the_samples_that_miss_it(missed, of, expe
     assert one(look(series(gauged("latency_p99", values))).criteria, Figure.LATENCY_P99).state is expected
 
 
+def test_a_gauge_that_is_first_told_after_a_look_is_silent_at_it():
+    phase = replace(CANARY, criteria=(Limit(Figure.MEMORY, "<", 1e9),))
+    samples = [*steady(9), *(replace(s, gauges={"memory": 2e9 + i}) for i, s in enumerate(steady(9, begin=270.0)))]
+    verdict = look(series(samples), phase=phase, now=270.0)
+    assert one(verdict.criteria, Figure.MEMORY).state is SILENT
+    assert one(look(series(samples), phase=phase).criteria, Figure.MEMORY).state is FAIL
+
+
 def test_a_baseline_with_gauges_as_bad_halts():
     bad = [300.0 + i for i in range(20)]
     candidate = series(gauged("latency_p99", bad))
