@@ -19,6 +19,7 @@ from core.learners.importing import (
 )
 from core.learners.keeping import Keeping
 from core.learners.kernel import Scan, constants_of, finish, scan, scan_one
+from core.learners.log import Log, recall_of_log, scan_log
 from core.learners.membership import LearnerRows, Membership
 from core.learners.model import CohortModel, cohorts_of, find_cohorts
 from core.learners.partition import Parts, scan_parts
@@ -46,6 +47,7 @@ __all__ = [
     "EventsError",
     "Keeping",
     "LearnerRows",
+    "Log",
     "MappingError",
     "Membership",
     "Observation",
@@ -70,8 +72,10 @@ __all__ = [
     "open_events",
     "read_events",
     "recall_of",
+    "recall_of_log",
     "runs",
     "scan",
+    "scan_log",
     "scan_one",
     "scan_parts",
     "traits_at",

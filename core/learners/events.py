@@ -88,7 +88,7 @@ class Events:
     @property
     def feedback_code(self) -> int:
         """Code of the type "feedback"; -1 where no event has it."""
-        return self.types.index(FEEDBACK) if FEEDBACK in self.types else -1
+        return feedback_code(self.types)
 
     def find(self, learner: str) -> int | None:
         """Return the index of a learner's id, or None."""
@@ -143,6 +143,11 @@ class Events:
                 "acted": pa.array(self.acted == 1, mask=self.acted < 0),
             }
         )
+
+
+def feedback_code(types: Sequence[str]) -> int:
+    """Return the code of the type "feedback" in a vocabulary; -1 where it isn't there."""
+    return types.index(FEEDBACK) if FEEDBACK in types else -1
 
 
 def _codes(values: Names) -> Coded:

@@ -146,7 +146,8 @@ def empty_scan(learners: int, as_of: int, weeks: int, recall: Recall | None) -> 
 
 def scan_into(found: Scan, events: Events, offsets: NDArray[np.int64], threads: int | None) -> None:
     """Read the events of the learners whose events begin at these offsets, shape (L + 1,)."""
-    columns, look = columns_of(events), look_of(found, events)
+    columns = columns_of(events)
+    look = look_of(found, len(events.domains), len(events.skills), events.feedback_code)
 
     def read(rows: slice) -> None:
         _scan_block(
@@ -216,16 +217,9 @@ class Seen(NamedTuple):
     repeated: Repeated
 
 
-def look_of(found: Scan, events: Events) -> Look:
-    """Return what to look for in events of such vocabularies."""
-    return Look(
-        found.as_of,
-        len(events.domains),
-        len(events.skills),
-        events.feedback_code,
-        _decay(found.gains.shape[1]),
-        numbers_of(found.recall),
-    )
+def look_of(found: Scan, domains: int, skills: int, feedback: int) -> Look:
+    """Return what to look for in events of vocabularies of such sizes."""
+    return Look(found.as_of, domains, skills, feedback, _decay(found.gains.shape[1]), numbers_of(found.recall))
 
 
 @compiled

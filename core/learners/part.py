@@ -11,28 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.compiled import compiled
-from core.learners import kernel
-from core.learners.events import Events
-from core.learners.importing.collect import repeated_rows
-from core.learners.ordering import order_of
+from core.learners.events import feedback_code
+from core.learners.kernel import Scan, empty_scan, look_of, seen_nothing
 from core.learners.recall import Recall
 from core.learners.recall_fit import Matrix, sampled_repetitions
-
-ROW = np.dtype(
-    [
-        ("ts", np.int64),
-        ("score", np.float64),
-        ("who", np.int32),
-        ("domain", np.int32),
-        ("skill", np.int32),
-        ("kind", np.int32),
-    ]
-)
-"""An event on its way, half a line of the cache. `kind`: 4 x number of its type + `acted` + 1."""
-
-Rows = NDArray[np.void]
-Numbers = NDArray[np.int32]
+from core.learners.rows import NO_IDS, ROW, Found, Given, Ids, Numbers, Rows, put_in_order, room, scan_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,50 +43,9 @@ class Part:
     skills: Vocabulary
     types: Vocabulary
 
-    def events(self) -> tuple[Events, Events | None]:
-        """Return the part's events, each once; and those that repeated another, None where none did.
-
-        Its learners have numbers in place of ids.
-        """
-        rows = _read(self.rows, ROW)
-        who, ts = np.empty(rows.size, dtype=np.int32), np.empty(rows.size, dtype=np.int64)
-        _keys(rows, self.bits, who, ts)
-        order, offsets = order_of(who, ts, self.learners)
-        if order is None:
-            order = np.arange(rows.size)
-        events = Events(
-            learners=np.empty(self.learners, dtype="U1"),
-            offsets=offsets,
-            ts=np.empty(rows.size, dtype=np.int64),
-            domain=np.empty(rows.size, dtype=np.int32),
-            skill=np.empty(rows.size, dtype=np.int32),
-            type=np.empty(rows.size, dtype=np.int32),
-            score=np.empty(rows.size, dtype=np.float64),
-            acted=np.empty(rows.size, dtype=np.int8),
-            domains=self.domains.words,
-            skills=self.skills.words,
-            types=self.types.words,
-        )
-        _arrange(
-            rows,
-            order,
-            self.domains.rank,
-            self.skills.rank,
-            self.types.rank,
-            events.ts,
-            events.domain,
-            events.skill,
-            events.type,
-            events.score,
-            events.acted,
-        )
-        keys: list[NDArray[np.generic]] = [events.domain, events.skill, events.type, events.score, events.acted]
-        if self.ids is not None:
-            keys = [_read(self.ids, np.dtype(np.uint64))[order]]
-        repeated = repeated_rows(who[order], events.ts, keys)
-        if not repeated.any():
-            return events, None
-        return events.select(~repeated), events.select(repeated)
+    def given(self) -> Given:
+        """Return how its rows are to be read."""
+        return Given(self.bits, self.domains.rank, self.skills.rank, self.types.rank, True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +54,13 @@ class PartScan:
 
     Attributes:
         scan: of its learners. last: time of each one's last event, microseconds since 1970.
-        events: how many, each once. repeated: those that repeated another; None where none did.
+        events: how many, each once. repeated: those that repeated another, see `rows.scan_rows`; None where none did.
     """
 
-    scan: kernel.Scan
+    scan: Scan
     last: NDArray[np.int64]
     events: int
-    repeated: Events | None
+    repeated: Rows | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,46 +73,28 @@ class Window:
 
 def scan_part(part: Part, window: Window, recall: Recall | None) -> PartScan:
     """Scan a part, on one thread."""
-    events, repeated = part.events()
-    found = kernel.scan(events, window.as_of, window.weeks, threads=1, recall=recall)
-    return PartScan(found, events.ts[events.offsets[1:] - 1], len(events), repeated)
+    rows, ids = _read(part.rows, ROW), _ids(part)
+    scan = empty_scan(part.learners, window.as_of, window.weeks, recall)
+    last = np.empty(part.learners, dtype=np.int64)
+    look = look_of(scan, len(part.domains.words), len(part.skills.words), feedback_code(part.types.words))
+    found = Found(scan.sums, scan.gains, scan.half_lives, last)
+    repeated = scan_rows(rows, ids, 0, part.given(), look, seen_nothing(look), found)
+    return PartScan(scan, last, rows.size - repeated.size, repeated if repeated.size else None)
 
 
 def repetitions_of_part(part: Part, window: Window, chosen: NDArray[np.bool_]) -> Matrix:
-    """Return the repetitions of some learners of a part, see `recall.sampled_repetitions`."""
-    return sampled_repetitions(part.events()[0], window.as_of, window.weeks, chosen)
+    """Return the repetitions of some learners of a part, see `recall_fit.sampled_repetitions`."""
+    rows, ids = _read(part.rows, ROW), _ids(part)
+    wanted = chosen[rows["who"] >> part.bits]
+    rows, ids = rows[wanted], ids[wanted] if ids.size else ids
+    offsets, columns = np.empty(part.learners + 1, dtype=np.int64), room(rows.size)
+    put_in_order(rows, ids, 0, part.given(), offsets, columns, np.empty(ids.size, dtype=np.uint64))
+    return sampled_repetitions(columns, offsets, len(part.skills.words), window.as_of, window.weeks, chosen)
+
+
+def _ids(part: Part) -> Ids:
+    return NO_IDS if part.ids is None else _read(part.ids, np.dtype(np.uint64))
 
 
 def _read(rows: NDArray[np.generic] | Path, dtype: np.dtype[np.generic]) -> NDArray:  # type: ignore[type-arg]
     return np.fromfile(rows, dtype=np.uint8).view(dtype) if isinstance(rows, Path) else rows
-
-
-@compiled
-def _keys(rows: Rows, bits: int, who: Numbers, ts: NDArray[np.int64]) -> None:
-    for i in range(rows.size):
-        who[i] = rows[i]["who"] >> bits
-        ts[i] = rows[i]["ts"]
-
-
-@compiled
-def _arrange(
-    rows: Rows,
-    order: NDArray[np.int64],
-    domain_rank: Numbers,
-    skill_rank: Numbers,
-    type_rank: Numbers,
-    ts: NDArray[np.int64],
-    domain: Numbers,
-    skill: Numbers,
-    type_: Numbers,
-    score: NDArray[np.float64],
-    acted: NDArray[np.int8],
-) -> None:
-    for i in range(order.size):
-        row = rows[order[i]]
-        ts[i] = row["ts"]
-        score[i] = row["score"]
-        domain[i] = domain_rank[row["domain"]]
-        skill[i] = skill_rank[row["skill"]]
-        type_[i] = type_rank[row["kind"] >> 2]
-        acted[i] = (row["kind"] & 3) - 1

@@ -25,22 +25,21 @@ from numpy.typing import NDArray
 from core.compiled import compiled, cores
 from core.learners import kernel
 from core.learners import traits as t
-from core.learners.events import Events, EventsError
+from core.learners.events import EventsError
 from core.learners.importing.canonical import EVENT_ID
 from core.learners.importing.collect import told_event
 from core.learners.names import Names, ranked, sort_order
-from core.learners.part import ROW, Part, Vocabulary, Window, repetitions_of_part, scan_part
+from core.learners.part import Part, Vocabulary, Window, repetitions_of_part, scan_part
 from core.learners.recall import Recall
 from core.learners.recall_fit import fit_recall, in_sample
+from core.learners.rows import NO_IDS, ROW, Numbers, Rows, Unordered, count, deal
 
 PARTS = 128
 KEEP_BYTES = 1 << 30
 """Bytes of rows in memory; beyond it all of them go to files."""
 
-Rows = NDArray[np.void]
 _Any = TypeVar("_Any", bound=np.generic)
 _Result = TypeVar("_Result")
-Numbers = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,19 +202,12 @@ class Parts:
             *self._vocabularies,
         )
 
-    def told(self, number: int, repeated: Events) -> Iterator[tuple[str, str]]:
-        """Yield of events of a part what they are in short, and as JSON."""
+    def told(self, number: int, repeated: Rows) -> Iterator[tuple[str, str]]:
+        """Yield of rows that repeated others, see `PartScan`, what they are in short, and as JSON."""
         names = self._texts[self.rows_of(number)]
-        learners = np.repeat(np.arange(repeated.learners.size), np.diff(repeated.offsets))
-        for row, learner in enumerate(learners):
-            yield told_event(
-                names[int(learner)].as_py(),
-                int(repeated.ts[row]),
-                repeated.domains[repeated.domain[row]],
-                repeated.skills[repeated.skill[row]],
-                repeated.types[repeated.type[row]],
-                float(repeated.score[row]),
-            )
+        domains, skills, types = (vocabulary.words for vocabulary in self._vocabularies)
+        for ts, score, who, domain, skill, kind in repeated.tolist():
+            yield told_event(names[who].as_py(), ts, domains[domain], skills[skill], types[kind >> 2], score)
 
 
 class Engine(Protocol):
@@ -284,8 +276,10 @@ def _fit_recall(parts: Parts, window: Window, chosen: NDArray[np.bool_], engine:
     numbers = [number for number in range(parts.parts) if chosen[parts.rows_of(number)].any()]
     calls = ((parts.part(number, last=False), window, chosen[parts.rows_of(number)]) for number in numbers)
     found = []
+    before = 0  # learners chosen
     for number, repetitions in zip(numbers, engine.map(repetitions_of_part, calls), strict=True):
-        repetitions[:, 4] += parts.rows_of(number).start
+        repetitions[:, 4] += before
+        before += int(chosen[parts.rows_of(number)].sum())
         found.append(repetitions)
     return fit_recall(np.concatenate(found))
 
@@ -362,10 +356,7 @@ class _Dealing:
 
 def _dealt(numbered: _Numbered, parts: int) -> _Dealing:
     batch = numbered.batch
-    place, starts = _places(numbered.learner_id, parts)
-    rows = np.empty(batch.num_rows, dtype=ROW)
-    _deal(
-        place,
+    events = Unordered(
         numbered.learner_id,
         numbered.ts,
         numbered.domain,
@@ -373,13 +364,14 @@ def _dealt(numbered: _Numbered, parts: int) -> _Dealing:
         numbered.type,
         pc.fill_null(batch.column("score"), np.nan).to_numpy(),
         pc.fill_null(batch.column("acted").cast(pa.int8()), -1).to_numpy(),
-        rows,
+        batch.column(EVENT_ID).to_numpy() if EVENT_ID in batch.schema.names else NO_IDS,
     )
-    ids = None
-    if EVENT_ID in batch.schema.names:
-        ids = np.empty(batch.num_rows, dtype=np.uint64)
-        ids[place] = batch.column(EVENT_ID).to_numpy()
-    return _Dealing(rows, starts, ids)
+    counts = np.zeros(parts, dtype=np.int64)
+    count(events.who, 0, parts - 1, counts)
+    starts = np.concatenate(([0], np.cumsum(counts)))
+    rows, ids = np.empty(events.ts.size, dtype=ROW), np.empty(events.ids.size, dtype=np.uint64)
+    deal(events, 0, parts - 1, starts[:-1].copy(), rows, ids)
+    return _Dealing(rows, starts, ids if ids.size else None)
 
 
 class _Column:
@@ -423,43 +415,3 @@ def _look_up(codes: Numbers, numbers: Numbers, out: Numbers) -> bool:
         out[row] = number
         all_ |= number
     return all_ >= 0
-
-
-@compiled
-def _places(who: Numbers, parts: int) -> tuple[Numbers, NDArray[np.int64]]:
-    """Return where each row goes so that the parts lie one after the other, and where each begins."""
-    starts = np.zeros(parts + 1, dtype=np.int64)
-    mask = parts - 1
-    for row in range(who.size):
-        starts[(who[row] & mask) + 1] += 1
-    for part in range(parts):
-        starts[part + 1] += starts[part]
-    following = starts.copy()
-    place = np.empty(who.size, dtype=np.int32)
-    for row in range(who.size):
-        part = who[row] & mask
-        place[row] = following[part]
-        following[part] += 1
-    return place, starts
-
-
-@compiled
-def _deal(
-    place: Numbers,
-    who: Numbers,
-    ts: NDArray[np.int64],
-    domain: Numbers,
-    skill: Numbers,
-    type_: Numbers,
-    score: NDArray[np.float64],
-    acted: NDArray[np.int8],
-    rows: Rows,
-) -> None:
-    for i in range(place.size):
-        row = rows[place[i]]
-        row["ts"] = ts[i]
-        row["score"] = score[i]
-        row["who"] = who[i]
-        row["domain"] = domain[i]
-        row["skill"] = skill[i]
-        row["kind"] = 4 * type_[i] + acted[i] + 1

@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from core.compiled import BLOCK, compiled, in_blocks
+from core.learners.columns import Columns, columns_of
 from core.learners.events import DAY_US, WEEK_US, Events
 from core.learners.names import part_of
 from core.learners.recall import LONGEST, SHORTEST, SURE, Recall
@@ -45,17 +46,26 @@ def in_sample(ids: pa.Array | NDArray[np.str_]) -> NDArray[np.bool_]:
 
 def recall_of(events: Events, as_of: int, weeks: int) -> Recall | None:
     """Fit the model of a population; None where it repeats too little."""
-    return fit_recall(sampled_repetitions(events, as_of, weeks, in_sample(events.learners)))
+    chosen, skills = in_sample(events.learners), len(events.skills)
+    return fit_recall(sampled_repetitions(columns_of(events), events.offsets, skills, as_of, weeks, chosen))
 
 
-def sampled_repetitions(events: Events, as_of: int, weeks: int, chosen: NDArray[np.bool_]) -> Matrix:
-    """Return the repetitions of some learners: days, right, wrong, score and which of them, from 0; shape (n, 5)."""
+def sampled_repetitions(
+    columns: Columns,
+    offsets: NDArray[np.int64],
+    skills: int,
+    as_of: int,
+    weeks: int,
+    chosen: NDArray[np.bool_],
+) -> Matrix:
+    """Return the repetitions of some learners: days, right, wrong, score and which of them, from 0; shape (n, 5).
+
+    Args:
+        offsets: where each learner's events begin, shape (L + 1,). skills: how many there are. chosen: shape (L,).
+    """
     rows = np.flatnonzero(chosen)
-    most = int((events.offsets[rows + 1] - events.offsets[rows]).sum())
-    out = np.empty((most, 5))
-    size = _gather(
-        rows, events.offsets, events.ts, events.skill, events.score, as_of, weeks * WEEK_US, len(events.skills), out
-    )
+    out = np.empty((int((offsets[rows + 1] - offsets[rows]).sum()), 5))
+    size = _gather(rows, offsets, columns, as_of, weeks * WEEK_US, skills, out)
     return out[:size]
 
 
@@ -165,14 +175,13 @@ def _spread(learner: NDArray[np.int64], slope: Matrix, known: Matrix, dispersion
 def _gather(
     learners: NDArray[np.int64],
     offsets: NDArray[np.int64],
-    ts: NDArray[np.int64],
-    skill: NDArray[np.int32],
-    score: Matrix,
+    columns: Columns,
     as_of: int,
     window: int,
     skills: int,
     out: Matrix,
 ) -> int:
+    ts, skill, score = columns.ts, columns.skill, columns.score
     last = np.full(skills, -1, dtype=np.int64)
     right, wrong = np.zeros(skills), np.zeros(skills)
     size = 0

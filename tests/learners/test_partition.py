@@ -82,6 +82,28 @@ def test_repeated_events_are_dropped_and_told(tmp_path: Path) -> None:
     assert told == {"é at 2025-10-01T00:00:00+00:00", "b at 2025-10-02T00:00:00+00:00"}
 
 
+def test_many_repeated_events_at_one_time(tmp_path: Path) -> None:
+    """More than are compared each with each; some differ in one thing only."""
+    rng = np.random.default_rng(0)
+    rows = [
+        f"{who},2025-10-01,d{d},s{s},{type_},{score},{acted}"
+        for who, d, s, type_, score, acted in zip(
+            rng.choice(["a", "b"], 400),
+            rng.integers(0, 2, 400),
+            rng.integers(0, 3, 400),
+            rng.choice(["feedback", "training"], 400),
+            rng.choice(["", "0", "-0.0", "0.5", "0.5000001"], 400),
+            rng.choice(["", "yes", "no"], 400),
+            strict=True,
+        )
+    ]
+    path = tmp_path / "events.csv"
+    path.write_text("learner_id,ts,domain,skill,type,score,acted\n" + "\n".join(rows) + "\n")
+    assert_as_in_memory(path)
+    found, rejected = population(path)
+    assert found.events == len({row.replace("-0.0", "0") for row in rows}) == 400 - sum(rejected.values())
+
+
 def test_rows_with_ids_of_their_own(tmp_path: Path) -> None:
     events = from_events({"a": [Event(DAY_US, "d", "s"), Event(DAY_US, "d", "s")], "b": [Event(0, "d", "s")]})
     table = events.table().append_column("note", pa.array(["one", "two", "three"]))

@@ -1,0 +1,186 @@
+"""Events in memory that nobody has sorted, as a log has them: partitioned by learner and scanned, without a sort.
+
+Each thread deals its share of the rows out to groups of learners; then each takes group after group and scans it, see
+`rows`. The answers are those of the same events sorted, to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.compiled import compiled, cores
+from core.learners import traits as t
+from core.learners.events import EventsError, feedback_code
+from core.learners.kernel import Look, Scan, empty_scan, look_of, seen_nothing
+from core.learners.recall import Recall
+from core.learners.recall_fit import fit_recall, in_sample, sampled_repetitions
+from core.learners.rows import (
+    ALL,
+    BUCKET,
+    NO_IDS,
+    ROW,
+    Found,
+    Given,
+    Numbers,
+    Offsets,
+    Rows,
+    Unordered,
+    count,
+    deal,
+    put_in_order,
+    room,
+    scan_rows,
+)
+
+_GROUPS = 1024  # more of them, and writing to so many places takes longer than another round within the groups
+_SHARE = 1 << 18  # rows that a thread looks through at a time
+_SHARES = 8  # of the groups, for each thread: the last one done makes the others wait
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Events of many learners as columns in any order; those of one learner at one time count in the order they have.
+
+    Attributes:
+        learners: ids, sorted, shape (L,).
+        who: int32, shape (N,), like all that follow: whose event it is, an index of `learners`.
+        ts, domain, skill, type, score, acted: as in `Events`.
+        domains, skills, types: the vocabularies, sorted.
+    """
+
+    learners: NDArray[np.str_]
+    who: Numbers
+    ts: NDArray[np.int64]
+    domain: Numbers
+    skill: Numbers
+    type: Numbers
+    score: NDArray[np.float64]
+    acted: NDArray[np.int8]
+    domains: tuple[str, ...]
+    skills: tuple[str, ...]
+    types: tuple[str, ...]
+
+    @property
+    def as_of(self) -> int:
+        """Time of the last event, microseconds since 1970; raises EventsError when there is none."""
+        if not self.ts.size:
+            raise EventsError("no events: nothing to analyse")
+        return int(self.ts.max())
+
+    def given(self) -> Given:
+        """Return how rows made of it are to be read."""
+        domains, skills, types = (
+            np.arange(len(words), dtype=np.int32) for words in (self.domains, self.skills, self.types)
+        )
+        return Given(0, domains, skills, types, once=False)
+
+    def at(self, chosen: slice | NDArray[np.int64]) -> Unordered:
+        """Return some of its events."""
+        return Unordered(
+            self.who[chosen],
+            self.ts[chosen],
+            self.domain[chosen],
+            self.skill[chosen],
+            self.type[chosen],
+            self.score[chosen],
+            self.acted[chosen],
+            NO_IDS,
+        )
+
+
+def recall_of_log(log: Log, as_of: int | None = None, weeks: int = t.WEEKS) -> Recall | None:
+    """Fit the model of a population; None where it repeats too little."""
+    chosen = in_sample(log.learners)
+    events = log.at(_rows_of(log.who, chosen))
+    rows = np.empty(events.ts.size, dtype=ROW)
+    deal(events, 0, 0, np.zeros(1, dtype=np.int64), rows, NO_IDS)
+    offsets, columns = np.empty(log.learners.size + 1, dtype=np.int64), room(rows.size)
+    put_in_order(rows, NO_IDS, 0, log.given(), offsets, columns, NO_IDS)
+    end = log.as_of if as_of is None else as_of
+    return fit_recall(sampled_repetitions(columns, offsets, len(log.skills), end, weeks, chosen))
+
+
+def scan_log(
+    log: Log,
+    as_of: int | None = None,
+    weeks: int = t.WEEKS,
+    threads: int | None = None,
+    recall: Recall | None = None,
+) -> Scan:
+    """Do what `kernel.scan` does with sorted events."""
+    learners, threads = log.learners.size, threads or cores()
+    scan = empty_scan(learners, log.as_of if as_of is None else as_of, weeks, recall)
+    bits = 0  # of a learner's number within a group
+    while (1 << bits) < learners and (
+        (log.ts.size << (bits + 1)) <= BUCKET * learners or (learners >> bits) >= _GROUPS
+    ):
+        bits += 1
+    with ThreadPoolExecutor(threads) as pool:
+
+        def spread(work: Callable[[int], object], over: Iterable[int]) -> None:
+            list(pool.map(work, over))
+
+        rows, starts = _dealt(log, bits, threads, spread)
+        last = np.empty(learners, dtype=np.int64)
+        look, groups = look_of(scan, len(log.domains), len(log.skills), feedback_code(log.types)), starts.size - 1
+        found, given = Found(scan.sums, scan.gains, scan.half_lives, last), log.given()
+        share = max(1, -(-groups // (threads * _SHARES)))
+        spread(
+            lambda first: _scan_groups(rows, starts, first, min(first + share, groups), bits, given, look, found),
+            range(0, groups, share),
+        )
+    return scan
+
+
+def _dealt(
+    log: Log, bits: int, threads: int, spread: Callable[[Callable[[int], object], Iterable[int]], None]
+) -> tuple[Rows, Offsets]:
+    """Return the rows group by group, and where each begins."""
+    groups = (max(1, log.learners.size) - 1 >> bits) + 1
+    counts = np.zeros((threads, groups), dtype=np.int64)
+    shares = [slice(log.ts.size * i // threads, log.ts.size * (i + 1) // threads) for i in range(threads)]
+    spread(lambda i: count(log.who[shares[i]], bits, ALL, counts[i]), range(threads))
+    # Of each group the first thread's rows, then the second's: as they stood.
+    ends = np.cumsum(counts.T.ravel())
+    places = np.ascontiguousarray((ends - counts.T.ravel()).reshape(groups, threads).T)
+    starts = np.concatenate((places[0], ends[-1:]))
+    rows = np.empty(log.ts.size, dtype=ROW)
+    spread(lambda i: deal(log.at(shares[i]), bits, ALL, places[i], rows, NO_IDS), range(threads))
+    return rows, starts
+
+
+def _rows_of(who: Numbers, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the rows of some learners, in order."""
+    shares = [slice(first, first + _SHARE) for first in range(0, who.size, _SHARE)]
+    rows = np.empty(who.size, dtype=np.int64)
+    with ThreadPoolExecutor(cores()) as pool:
+        found = list(pool.map(lambda share: _choose(who[share], chosen, share.start, rows[share]), shares))
+    parts = [rows[share][:number] for share, number in zip(shares, found, strict=True)]
+    return np.concatenate([rows[:0], *parts])
+
+
+@compiled
+def _choose(who: Numbers, chosen: NDArray[np.bool_], first: int, rows: NDArray[np.int64]) -> int:
+    """Write the rows of some learners, and return how many there are."""
+    number = 0
+    for i in range(who.size):
+        rows[number] = first + i
+        number += chosen[who[i]]
+    return number
+
+
+@compiled
+def _scan_groups(
+    rows: Rows, starts: Offsets, first: int, end: int, bits: int, given: Given, look: Look, found: Found
+) -> None:
+    seen = seen_nothing(look)
+    for group in range(first, end):
+        here = group << bits
+        to = min(here + (1 << bits), found.last.size)
+        part = Found(found.sums[here:to], found.gains[here:to], found.half_lives[here:to], found.last[here:to])
+        scan_rows(rows[starts[group] : starts[group + 1]], NO_IDS, here, given, look, seen, part)
