@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +30,9 @@ from core.learners.rows import (
     Numbers,
     Offsets,
     Rows,
-    Unordered,
     count,
-    deal,
     put_in_order,
+    put_row,
     room,
     scan_rows,
 )
@@ -40,6 +40,16 @@ from core.learners.rows import (
 _GROUPS = 1024  # more of them, and writing to so many places takes longer than another round within the groups
 _SHARE = 1 << 18  # rows that a thread looks through at a time
 _SHARES = 8  # of the groups, for each thread: the last one done makes the others wait
+
+
+class _Events(NamedTuple):
+    who: Numbers
+    ts: NDArray[np.int64]
+    domain: Numbers
+    skill: Numbers
+    type: Numbers
+    score: NDArray[np.float64]
+    acted: NDArray[np.int8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +82,10 @@ class Log:
             raise EventsError("no events: nothing to analyse")
         return int(self.ts.max())
 
+    def events(self) -> _Events:
+        """Return the columns."""
+        return _Events(self.who, self.ts, self.domain, self.skill, self.type, self.score, self.acted)
+
     def given(self) -> Given:
         """Return how rows made of it are to be read."""
         domains, skills, types = (
@@ -79,26 +93,15 @@ class Log:
         )
         return Given(0, domains, skills, types, once=False)
 
-    def at(self, chosen: slice | NDArray[np.int64]) -> Unordered:
-        """Return some of its events."""
-        return Unordered(
-            self.who[chosen],
-            self.ts[chosen],
-            self.domain[chosen],
-            self.skill[chosen],
-            self.type[chosen],
-            self.score[chosen],
-            self.acted[chosen],
-            NO_IDS,
-        )
-
 
 def recall_of_log(log: Log, as_of: int | None = None, weeks: int = t.WEEKS) -> Recall | None:
     """Fit the model of a population; None where it repeats too little."""
     chosen = in_sample(log.learners)
-    events = log.at(_rows_of(log.who, chosen))
-    rows = np.empty(events.ts.size, dtype=ROW)
-    deal(events, 0, 0, np.zeros(1, dtype=np.int64), rows, NO_IDS)
+    events = log.events()
+    shares = range(0, log.who.size, _SHARE)
+    with ThreadPoolExecutor(cores()) as pool:
+        found = list(pool.map(lambda first: _of(events, chosen, first, min(first + _SHARE, log.who.size)), shares))
+    rows = np.concatenate([np.empty(0, dtype=ROW), *found])
     offsets, columns = np.empty(log.learners.size + 1, dtype=np.int64), room(rows.size)
     put_in_order(rows, NO_IDS, 0, log.given(), offsets, columns, NO_IDS)
     end = log.as_of if as_of is None else as_of
@@ -143,35 +146,46 @@ def _dealt(
     """Return the rows group by group, and where each begins."""
     groups = (max(1, log.learners.size) - 1 >> bits) + 1
     counts = np.zeros((threads, groups), dtype=np.int64)
-    shares = [slice(log.ts.size * i // threads, log.ts.size * (i + 1) // threads) for i in range(threads)]
-    spread(lambda i: count(log.who[shares[i]], bits, ALL, counts[i]), range(threads))
+    cuts = [log.ts.size * i // threads for i in range(threads + 1)]
+    spread(lambda i: count(log.who[cuts[i] : cuts[i + 1]], bits, ALL, counts[i]), range(threads))
     # Of each group the first thread's rows, then the second's: as they stood.
     ends = np.cumsum(counts.T.ravel())
     places = np.ascontiguousarray((ends - counts.T.ravel()).reshape(groups, threads).T)
     starts = np.concatenate((places[0], ends[-1:]))
-    rows = np.empty(log.ts.size, dtype=ROW)
-    spread(lambda i: deal(log.at(shares[i]), bits, ALL, places[i], rows, NO_IDS), range(threads))
+    rows, events = np.empty(log.ts.size, dtype=ROW), log.events()
+    spread(lambda i: _deal(events, cuts[i], cuts[i + 1], bits, places[i], rows), range(threads))
     return rows, starts
 
 
-def _rows_of(who: Numbers, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return the rows of some learners, in order."""
-    shares = [slice(first, first + _SHARE) for first in range(0, who.size, _SHARE)]
-    rows = np.empty(who.size, dtype=np.int64)
-    with ThreadPoolExecutor(cores()) as pool:
-        found = list(pool.map(lambda share: _choose(who[share], chosen, share.start, rows[share]), shares))
-    parts = [rows[share][:number] for share, number in zip(shares, found, strict=True)]
-    return np.concatenate([rows[:0], *parts])
+@compiled
+def _deal(events: _Events, first: int, end: int, bits: int, places: Offsets, rows: Rows) -> None:
+    """Write each event to the next place of its group."""
+    for i in range(first, end):
+        group = events.who[i] >> bits
+        at = places[group]
+        places[group] = at + 1
+        _put(events, i, rows[at])
 
 
 @compiled
-def _choose(who: Numbers, chosen: NDArray[np.bool_], first: int, rows: NDArray[np.int64]) -> int:
-    """Write the rows of some learners, and return how many there are."""
+def _of(events: _Events, chosen: NDArray[np.bool_], first: int, end: int) -> Rows:
+    """Return the rows of some learners."""
     number = 0
-    for i in range(who.size):
-        rows[number] = first + i
-        number += chosen[who[i]]
-    return number
+    for i in range(first, end):
+        number += chosen[events.who[i]]
+    rows = np.empty(number, dtype=ROW)
+    number = 0
+    for i in range(first, end):
+        if chosen[events.who[i]]:
+            _put(events, i, rows[number])
+            number += 1
+    return rows
+
+
+@compiled
+def _put(events: _Events, i: int, row: np.void) -> None:
+    domain, skill, type_ = events.domain[i], events.skill[i], events.type[i]
+    put_row(row, events.who[i], events.ts[i], domain, skill, type_, events.score[i], events.acted[i])
 
 
 @compiled

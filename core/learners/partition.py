@@ -14,17 +14,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from core.compiled import compiled, cores
 from core.learners import kernel
 from core.learners import traits as t
+from core.learners.arrow import Unordered, deal, nullable
 from core.learners.events import EventsError
 from core.learners.importing.canonical import EVENT_ID
 from core.learners.importing.collect import told_event
@@ -32,9 +33,10 @@ from core.learners.names import Names, ranked, sort_order
 from core.learners.part import Part, Vocabulary, Window, repetitions_of_part, scan_part
 from core.learners.recall import Recall
 from core.learners.recall_fit import fit_recall, in_sample
-from core.learners.rows import NO_IDS, ROW, Numbers, Rows, Unordered, count, deal
+from core.learners.rows import NO_IDS, ROW, Numbers, Rows, count
 
 PARTS = 128
+_SLAB = 1 << 21  # rows that memory is asked for at once: large pieces cost the system much less
 KEEP_BYTES = 1 << 30
 """Bytes of rows in memory; beyond it all of them go to files."""
 
@@ -76,6 +78,7 @@ class Parts:
             "skill": _Column(self._skills),
             "type": _Column(self._types),
         }
+        self._memory = _Memory()
         self._rows: _Dealt[np.void] = _Dealt(parts, ROW)
         self._ids: _Dealt[np.uint64] | None = None
         self._last = np.iinfo(np.int64).min
@@ -108,7 +111,7 @@ class Parts:
     def add(self, batch: pa.RecordBatch) -> None:
         """Deal out the rows of a batch. Raises EventsError where there is no room for the files."""
         if batch.num_rows:
-            self._hold(_dealt(self._numbered(batch), self.parts))
+            self._hold(self._dealt(self._numbered(batch)))
 
     def add_all(self, batches: Iterable[pa.RecordBatch]) -> None:
         """Deal out all batches, several at a time, while the next ones are read."""
@@ -116,7 +119,7 @@ class Parts:
         with ThreadPoolExecutor(1) as numbering, ThreadPoolExecutor(cores()) as dealing:
 
             def number(batch: pa.RecordBatch) -> Future[_Dealing]:
-                return dealing.submit(_dealt, self._numbered(batch), self.parts)
+                return dealing.submit(self._dealt, self._numbered(batch))
 
             for batch in batches:
                 if batch.num_rows:
@@ -132,6 +135,32 @@ class Parts:
         self._last = max(self._last, int(ts.max()))
         names = {name: column.numbers(batch.column(name)) for name, column in self._columns.items()}
         return _Numbered(batch, ts, **names)
+
+    def _dealt(self, numbered: _Numbered) -> _Dealing:
+        batch, who = numbered.batch, numbered.learner_id
+        counts = np.zeros(self.parts, dtype=np.int64)
+        count(who, 0, self.parts - 1, counts)
+        starts = np.concatenate(([0], np.cumsum(counts)))
+        rows = self._memory.room(who.size)
+        has_ids = EVENT_ID in batch.schema.names
+        ids = np.empty(who.size if has_ids else 0, dtype=np.uint64)
+        deal(
+            Unordered(
+                who,
+                numbered.ts,
+                numbered.domain,
+                numbered.skill,
+                numbered.type,
+                nullable(batch.column("score").cast(pa.float64())),
+                nullable(batch.column("acted").cast(pa.bool_())),
+                batch.column(EVENT_ID).to_numpy() if has_ids else NO_IDS,
+            ),
+            self.parts - 1,
+            starts[:-1].copy(),
+            rows,
+            ids,
+        )
+        return _Dealing(rows, starts, ids if has_ids else None)
 
     def _hold(self, dealt: _Dealing) -> None:
         if self._ids is None and dealt.ids is not None and not self._rows.rows:
@@ -284,6 +313,22 @@ def _fit_recall(parts: Parts, window: Window, chosen: NDArray[np.bool_], engine:
     return fit_recall(np.concatenate(found))
 
 
+class _Memory:
+    """Room for rows, from large pieces."""
+
+    def __init__(self) -> None:
+        self._slab: Rows = np.empty(0, dtype=ROW)
+        self._lock = Lock()
+
+    def room(self, rows: int) -> Rows:
+        """Return room for so many rows."""
+        with self._lock:
+            if self._slab.size < rows:
+                self._slab = np.empty(max(_SLAB, rows), dtype=ROW)
+            taken, self._slab = self._slab[:rows], self._slab[rows:]
+        return taken
+
+
 class _Dealt(Generic[_Any]):
     """Arrays dealt out to parts: in memory, then in one file a part."""
 
@@ -352,26 +397,6 @@ class _Dealing:
     rows: Rows
     starts: NDArray[np.int64]
     ids: NDArray[np.uint64] | None
-
-
-def _dealt(numbered: _Numbered, parts: int) -> _Dealing:
-    batch = numbered.batch
-    events = Unordered(
-        numbered.learner_id,
-        numbered.ts,
-        numbered.domain,
-        numbered.skill,
-        numbered.type,
-        pc.fill_null(batch.column("score"), np.nan).to_numpy(),
-        pc.fill_null(batch.column("acted").cast(pa.int8()), -1).to_numpy(),
-        batch.column(EVENT_ID).to_numpy() if EVENT_ID in batch.schema.names else NO_IDS,
-    )
-    counts = np.zeros(parts, dtype=np.int64)
-    count(events.who, 0, parts - 1, counts)
-    starts = np.concatenate(([0], np.cumsum(counts)))
-    rows, ids = np.empty(events.ts.size, dtype=ROW), np.empty(events.ids.size, dtype=np.uint64)
-    deal(events, 0, parts - 1, starts[:-1].copy(), rows, ids)
-    return _Dealing(rows, starts, ids if ids.size else None)
 
 
 class _Column:

@@ -47,19 +47,6 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)
 _RUN = 16  # events of one learner at one time that are compared each with each
 
 
-class Unordered(NamedTuple):
-    """Events in any order, as columns of one shape; `ids` may have the shape (0,) instead: the source has none."""
-
-    who: Numbers
-    ts: NDArray[np.int64]
-    domain: Numbers
-    skill: Numbers
-    type: Numbers
-    score: NDArray[np.float64]
-    acted: NDArray[np.int8]
-    ids: Ids
-
-
 class Given(NamedTuple):
     """What rows are given as.
 
@@ -93,21 +80,14 @@ def count(who: Numbers, bits: int, mask: int, counts: Offsets) -> None:
 
 
 @compiled
-def deal(events: Unordered, bits: int, mask: int, places: Offsets, rows: Rows, ids: Ids) -> None:
-    """Write each event to the next place of its group, see `count`; `places`, shape (groups,), move on."""
-    for i in range(events.who.size):
-        group = (events.who[i] & mask) >> bits
-        at = places[group]
-        places[group] = at + 1
-        row = rows[at]
-        row["ts"] = events.ts[i]
-        row["score"] = events.score[i]
-        row["who"] = events.who[i]
-        row["domain"] = events.domain[i]
-        row["skill"] = events.skill[i]
-        row["kind"] = 4 * events.type[i] + events.acted[i] + 1
-        if ids.size:
-            ids[at] = events.ids[i]
+def put_row(row: np.void, who: int, ts: int, domain: int, skill: int, type_: int, score: float, acted: int) -> None:
+    """Write an event."""
+    row["ts"] = ts
+    row["score"] = score
+    row["who"] = who
+    row["domain"] = domain
+    row["skill"] = skill
+    row["kind"] = 4 * type_ + acted + 1
 
 
 @compiled
@@ -281,7 +261,10 @@ def _drop_repeated(offsets: Offsets, columns: Columns, ids: Ids) -> Rows:
                 if _was_there(i, first, kept, columns, ids, table):
                     if known == dropped.size:
                         dropped = np.concatenate((dropped, np.empty(known, dtype=ROW)))
-                    _tell(columns, i, learner, dropped[known])
+                    ts, domain, skill = columns.ts[i], columns.domain[i], columns.skill[i]
+                    put_row(
+                        dropped[known], learner, ts, domain, skill, columns.type[i], columns.score[i], columns.acted[i]
+                    )
                     known += 1
                     continue
                 _move(columns, ids, i, kept)
@@ -343,16 +326,6 @@ def _hash(columns: Columns, ids: Ids, row: int) -> np.int64:
         mixed = mixed * _ODD + np.uint64(4 * columns.type[row] + columns.acted[row] + 1)
     mixed = (mixed ^ (mixed >> np.uint64(32))) * _ODD
     return np.int64(mixed >> np.uint64(16))
-
-
-@compiled
-def _tell(columns: Columns, at: int, learner: int, to: np.void) -> None:
-    to["ts"] = columns.ts[at]
-    to["score"] = columns.score[at]
-    to["who"] = learner
-    to["domain"] = columns.domain[at]
-    to["skill"] = columns.skill[at]
-    to["kind"] = 4 * columns.type[at] + columns.acted[at] + 1
 
 
 @compiled
