@@ -112,7 +112,7 @@ def money(browser: Browser, url: str, out: Path) -> None:
         (DESKTOP, "dark", "business-case-dark.png"),
         (PHONE, "light", "business-case-phone.png"),
     ):
-        page = visit(browser, size, scheme, f"{url}/business_case?measure=payback")
+        page = visit(browser, size, scheme, f"{url}/business-case?measure=payback")
         expect(page.locator(".st-key-tornado .js-plotly-plot")).to_be_visible(timeout=30_000)
         take(page, out / name, whole=True)
 

@@ -58,7 +58,7 @@ def deploy(
 def status(deployment: DeploymentId = None, as_json: Json = False) -> None:
     """Say how the deployment stands, and what the monitor last found."""
     with deliveries() as service:
-        found = _find(service, deployment)
+        found = find(service, deployment)
         with service.store.read() as connection:
             verdict = latest_verdict(connection, found.id)
         if as_json:
@@ -118,7 +118,7 @@ def _act(command: Command, deployment: str | None, as_json: bool) -> None:
         fail("--reason must not be empty: it is what the log will say", USAGE)
     with deliveries() as service:
         found = _serving(service) if deployment is None and command.action is Action.ROLL_BACK else None
-        found = found or _find(service, deployment)
+        found = found or find(service, deployment)
         _answer(service, service.command(found.id, command), as_json)
 
 
@@ -140,7 +140,8 @@ def _ask_which(statuses: list[Status]) -> NoReturn:
     )
 
 
-def _find(service: Deliveries, deployment: str | None) -> Status:
+def find(service: Deliveries, deployment: str | None) -> Status:
+    """Return the deployment that was named, or the only active one; ends the command where that can't be told."""
     if deployment is not None:
         try:
             return service.status(deployment)

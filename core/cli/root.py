@@ -13,6 +13,7 @@ from pydantic import ValidationError
 import core
 from core.cli.output import USAGE, fail
 from core.delivery import Deliveries
+from core.identity import PeopleError, PeopleFile, Person
 from core.settings import Settings, get_settings
 from core.store import Store
 from core.traffic import SwitchSettings, open_flags, open_switch
@@ -84,7 +85,20 @@ def deliveries() -> Iterator[Deliveries]:
 
 def actor() -> str:
     """Return who is at the keyboard, for the event log."""
+    return f"cli:{_login()}"
+
+
+def this_person() -> Person:
+    """Return who is at the keyboard, with the seats that the file of people gives them."""
+    at = settings()
     try:
-        return f"cli:{getpass.getuser()}"
+        return PeopleFile(at.people).read().login(_login())
+    except PeopleError as error:
+        fail(str(error))
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
     except (KeyError, OSError):
-        return "cli:unknown"
+        return "unknown"

@@ -14,5 +14,6 @@ __all__ = [
     "reading",
     "server",
     "signin",
+    "signoff_parts",
     "views",
 ]

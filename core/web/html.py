@@ -21,6 +21,7 @@ from core.web.views.marks import PENDING, Mark, Tone
 from core.web.views.plans import PlanView
 from core.web.views.pulse import Pulse
 from core.web.views.rows import FigureRow
+from core.web.views.signoff import GateView, SeatRow
 from core.web.views.system import DrillRow
 
 _STYLE = Path(__file__).with_name("style.css")
@@ -321,6 +322,33 @@ def _event(row: EventRow, several: bool) -> Html:
     said = el("p", row.reason) if row.reason else None
     what = el("div", badge(row.mark), said, el("div", *facts, cls="cc-facts"), cls="cc-event-what")
     return el("li", when, what)
+
+
+def gate(view: GateView) -> Html:
+    """Return a sign-off: where it stands, what there is to agree to, and each seat."""
+    head = el(
+        "section",
+        badge(view.mark),
+        el("h1", view.title),
+        el("p", view.detail),
+        cls=f"cc-headline cc-edge-{view.mark.tone}",
+        aria_live="polite",
+    )
+    evidence = (
+        el("article", el("header", el("h3", "What there is to agree to")), *map(_line, view.evidence), cls="cc-card")
+        if view.evidence
+        else None
+    )
+    return el("div", head, evidence, seats(view.seats) if view.seats else None, cls="cc-gate")
+
+
+def seats(rows: Iterable[SeatRow]) -> Html:
+    """Return decisions as a table, a row a seat."""
+
+    def cells(row: SeatRow) -> tuple[str, ...]:
+        return badge(row.mark), row.seat.capitalize(), join([row.who, _small(row.when)]), row.comment
+
+    return _table(("Decision", "Seat", "Who", "Comment"), map(cells, rows))
 
 
 def pairs(found: Iterable[tuple[str, str]]) -> Html:

@@ -47,7 +47,8 @@ def tell() -> None:
         (st.error if complaint.tone is Tone.BAD else st.warning)(complaint.text, icon=_ICONS[complaint.tone])
 
 
-def _keep(told: Told) -> None:
+def keep(told: Told) -> None:
+    """Keep what came of a click for the next run of the page to say."""
     st.session_state["told"] = told
     st.session_state.pop("asking", None)
     # What was just read is out of date by one's own doing: the next run must not show it.
@@ -164,7 +165,7 @@ def _do(deployment: str, action: Action, revision: int, reason_key: str = "", ex
     reason = str(st.session_state.get(reason_key, "")) if reason_key else ""
     extend_s = 60.0 * float(st.session_state.get(extend_key) or 0) if extend_key else 0.0
     who, limits = signin.person(), reading.limits()
-    _keep(
+    keep(
         actions.act(
             reading.deliveries(), who, deployment, action, reason, revision=revision, extend_s=extend_s, limits=limits
         )
@@ -265,9 +266,9 @@ def _wait_for_first() -> None:
 def _start_demo() -> None:
     checked = actions.check(DEMO_PLAN.read_text(), DEMO_PLAN.name)
     if checked.plan is None:
-        _keep(Told(Tone.BAD, "The demo's plan has mistakes: check data/plans/demo.yaml."))
+        keep(Told(Tone.BAD, "The demo's plan has mistakes: check data/plans/demo.yaml."))
     else:
-        _keep(actions.deploy(reading.deliveries(), signin.person(), checked.plan, start=True))
+        keep(actions.deploy(reading.deliveries(), signin.person(), checked.plan, start=True))
 
 
 def plan_choice() -> None:
@@ -331,7 +332,7 @@ def _may_not_advance() -> str:
 
 
 def _deploy(plan: Plan) -> None:
-    _keep(actions.deploy(reading.deliveries(), signin.person(), plan, limits=reading.limits()))
+    keep(actions.deploy(reading.deliveries(), signin.person(), plan, limits=reading.limits()))
 
 
 def faults() -> None:

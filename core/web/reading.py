@@ -15,6 +15,7 @@ from sqlalchemy import Connection, func, select
 
 from core.delivery import (
     CheckpointRecord,
+    Decision,
     Deliveries,
     Drill,
     Figure,
@@ -23,12 +24,15 @@ from core.delivery import (
     Reading,
     State,
     Status,
+    Tally,
     Verdict,
     checkpoints,
+    decisions,
     drills,
     incidents,
     latest_verdict,
     read_switch,
+    standing,
 )
 from core.delivery.words import limit as say_limit
 from core.settings import Settings
@@ -329,6 +333,30 @@ def _limits(plan: Plan, phase: int, figure: Figure) -> list[figures.LimitLine]:
         for t in plan.triggers
         if t.limit.figure is figure
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class SignOffFound:
+    """All that the Sign-off page shows, from one consistent read. `now`: plan time of it."""
+
+    status: Status
+    verdict: Verdict | None
+    tally: Tally | None
+    decisions: tuple[Decision, ...]
+    now: float
+
+
+def sign_off(deployment: str) -> SignOffFound:
+    """Return how the sign-off of a deployment stands. Not cached: a person is about to agree to it."""
+    status = deliveries().status(deployment)
+    with store().read() as connection:
+        return SignOffFound(
+            status,
+            latest_verdict(connection, deployment),
+            standing(connection, status),
+            tuple(decisions(connection, deployment)),
+            store().clock().now(),
+        )
 
 
 @st.cache_data(ttl=10.0, max_entries=20, show_spinner=False)

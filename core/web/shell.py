@@ -7,11 +7,13 @@ import time
 from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from core.delivery.words import percent
 from core.identity import Permission, why_not
 from core.store import StoreUnavailable
 from core.web import html, parts, reading, signin, signin_parts
+from core.web.navigation import NAVIGATION, Entry
 from core.web.palette import palette
 
 HERE = Path(__file__).resolve().parent
@@ -41,6 +43,18 @@ def notices() -> list[str]:
     return said
 
 
+def _page(entry: Entry) -> StreamlitPage:
+    first = entry is NAVIGATION[""][0]
+    return st.Page(
+        PAGES / f"{entry.name}.py",
+        title=entry.title,
+        icon=f":material/{entry.icon}:",
+        url_path=None if first else entry.path,
+        default=first,
+        help=entry.help,
+    )
+
+
 def main() -> None:
     """Draw the frame and run the page."""
     st.set_page_config(
@@ -52,51 +66,7 @@ def main() -> None:
     here = signin.visitor()
     refusal = why_not(here.person, Permission.LOOK, time.time())
     page = st.navigation(
-        [
-            st.Page(
-                PAGES / "live.py",
-                title="Live",
-                icon=":material/monitor_heart:",
-                default=True,
-                help="The deployment under way, and what can be done about it.",
-            ),
-            st.Page(
-                PAGES / "checkpoints.py",
-                title="Checkpoints",
-                icon=":material/fact_check:",
-                help="A report card for each checkpoint.",
-            ),
-            st.Page(
-                PAGES / "cohorts.py",
-                title="Cohorts",
-                icon=":material/groups:",
-                help="Who the learners are: all of them on one map.",
-            ),
-            st.Page(
-                PAGES / "learner.py",
-                title="Learner",
-                icon=":material/person_search:",
-                help="One learner: events, traits, cohort, version.",
-            ),
-            st.Page(
-                PAGES / "business_case.py",
-                title="Business case",
-                icon=":material/calculate:",
-                help="What the new version is worth, and how sure that is.",
-            ),
-            st.Page(
-                PAGES / "history.py",
-                title="History",
-                icon=":material/history:",
-                help="Every event, who caused it and why.",
-            ),
-            st.Page(
-                PAGES / "system.py",
-                title="System",
-                icon=":material/dns:",
-                help="Monitor, database, versions, rollback drills.",
-            ),
-        ],
+        {group: [_page(entry) for entry in entries] for group, entries in NAVIGATION.items()},
         position="hidden" if refusal else "top",
     )
     st.html(html.style(palette(st.context.theme.type)))

@@ -19,9 +19,10 @@ import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from core.settings import Settings
+from core.store import Clock, Store
 from core.web.api import Scope, load_tokens
 from tests.conftest import port_of_its_own
-from tests.web.deployments import PLAN, Rollout, rollout
+from tests.web.deployments import NOON, PLAN, Rollout, rollout
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
@@ -129,6 +130,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("browser") / "home"
     home.mkdir()
     port = port_of_its_own()
+    # The plan's clock stands at noon before the server reads it: one that was read before would be a year ahead.
+    store = Store.open(Settings(home=home).url, home)
+    store.set_clock(Clock(time.time(), NOON, 1e-9))
+    store.close()
     started = start(home, port, dashboard(port), CANARY_TICK_S="0.5")
     try:
         started.wait_until(started.answers)

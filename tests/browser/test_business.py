@@ -12,7 +12,7 @@ from tests.browser.conftest import Server, Visitor
 
 def test_a_change_is_drawn_and_shared(server: Server, visit: Callable[..., Visitor]) -> None:
     visitor = visit()
-    page = visitor.open(f"{server.url}/business_case?measure=payback")
+    page = visitor.open(f"{server.url}/business-case?measure=payback")
     expect(page.get_by_role("heading", name=re.compile(r"^\$72\.6 M a year"))).to_be_visible()
     expect(page.locator(".st-key-tornado .js-plotly-plot")).to_be_visible(timeout=30_000)
     field = page.get_by_role("textbox", name="Part of it counted")

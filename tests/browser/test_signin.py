@@ -27,16 +27,41 @@ PEOPLE = """
 roles:
   viewer: [vera@example.com]
   on-call: ["group:sre"]
-  lead: [lea@example.com]
+  lead: [lea@example.com, omar@example.com]
 seats:
   engineering: lea@example.com
+  operations: omar@example.com
 """
 USERS = {
     "vera": {"sub": "vera", "email": "vera@example.com", "name": "Vera View"},
     "otto": {"sub": "otto", "email": "otto@example.com", "name": "Otto On-Call", "groups": ["sre"]},
     "lea": {"sub": "lea", "email": "lea@example.com", "name": "Lea Lead"},
+    "omar": {"sub": "omar", "email": "omar@example.com", "name": "Omar Lead"},
     "nemo": {"sub": "nemo", "email": "nemo@example.com", "name": "Nemo Nobody"},
 }
+
+SIGNED = """
+name: signed
+flag: signed
+baseline: original
+candidate: fast
+simulated: learners are made up
+skip_gaps: true
+sample: 30 s
+silence: {hold: 600 min, rollback: 900 min}
+triggers:
+  - error_rate > 1.5 % for 2 min
+phases:
+  - name: canary
+    traffic: 1 %
+    lasts: 30 min
+    criteria: [error_rate < 1 %]
+    sign_off: [engineering, operations]
+  - name: ramp
+    traffic: 10 %
+    lasts: 4 h
+    criteria: [error_rate < 0.5 %]
+"""
 
 
 def provider(port: int, *options: str) -> subprocess.Popen[bytes]:
@@ -61,6 +86,7 @@ class Place:
     server: Server
     provider: str
     people: Path
+    signed: str
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +98,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     people.write_text(PEOPLE)
     at, port = port_of_its_own(), port_of_its_own()
     knows = provider(at)
+    with rollout(home, text=SIGNED) as made:
+        made.go_on(31)
+        signed = made.id
     with rollout(home) as made:
         made.go_on(40, watched=False)
         made.let_go()
@@ -90,7 +119,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     )
     try:
         server.wait_until(server.answers)
-        yield Place(server, f"http://127.0.0.1:{at}", people)
+        yield Place(server, f"http://127.0.0.1:{at}", people, signed)
     finally:
         stop(server)
         os.killpg(knows.pid, signal.SIGKILL)
@@ -250,6 +279,33 @@ def test_a_cookie_is_good_until_its_end(place: Place, chromium: Browser, stale: 
         expect(page.locator(".st-key-rollback button")).to_be_enabled()
     context.close()
     assert rollbacks(place) == []
+
+
+def test_two_leads_open_the_gate_and_nobody_else_can(place: Place, come: Callable[..., Page]) -> None:
+    path = f"/sign-off?deployment={place.signed}"
+    page = come("otto", path)
+    expect(page.get_by_role("heading", name="Canary waits for sign-off")).to_be_visible()
+    expect(page.get_by_text("You hold no seat")).to_be_visible()
+    expect(page.locator(".st-key-say-go")).to_have_count(0)
+
+    lea = come("lea", path)
+    lea.get_by_role("button", name="Go", exact=True).click()
+    expect(lea.get_by_text("say why in a comment")).to_be_visible()
+    lea.get_by_label("Comment").fill("errors are fine")
+    lea.get_by_label("Comment").press("Tab")
+    settle(lea)
+    lea.get_by_role("button", name="Go", exact=True).click()
+    expect(lea.get_by_text("You said go for engineering.").first).to_be_visible()
+    expect(page.get_by_text("lea@example.com")).to_be_visible()  # the other's page follows
+
+    omar = come("omar", path, width=390)
+    omar.get_by_label("Comment").fill("we are ready")
+    omar.get_by_label("Comment").press("Tab")
+    settle(omar)
+    omar.get_by_role("button", name="Go", exact=True).click()
+    expect(omar.get_by_text("You said go for operations.").first).to_be_visible()
+    said = [(kind, actor) for kind, actor in kinds(place) if kind == "signed off"]
+    assert said == [("signed off", "dashboard:lea@example.com"), ("signed off", "dashboard:omar@example.com")]
 
 
 def test_on_call_rolls_back_and_gives_nobody_the_candidate(place: Place, come: Callable[..., Page]) -> None:

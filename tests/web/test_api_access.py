@@ -34,12 +34,19 @@ PATHS = [
     ("POST", "/api/v1/requests", "push"),
     ("POST", "/api/v1/deployments", "act"),
     ("POST", "/api/v1/deployments/x/rollback", "act"),
+    ("GET", "/api/v1/deployments/x/approvals", "read"),
 ]
 
 
 def test_this_list_of_paths_is_whole(api: Any) -> None:
     known = api.get("/api/openapi.json").json()["paths"]
-    assert sum(len(methods) for path, methods in known.items() if path != "/healthz") == len(PATHS)
+    signing = {
+        "/api/v1/deployments/{deployment_id}/approvals",
+        "/api/v1/deployments/{deployment_id}/approvals/withdraw",
+    }
+    found = [(path, way) for path, ways in known.items() for way in ways if path != "/healthz"]
+    # Signing off takes a token with an owner, which none in the settings has: test_api_approvals.py.
+    assert len([f for f in found if f[0] not in signing or f[1] != "post"]) == len(PATHS)
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), PATHS)

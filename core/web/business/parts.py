@@ -170,7 +170,7 @@ def _address(base: Case, case: Case) -> str:
     query |= {
         name: st.query_params[name] for name in ("currency", "measure", *reading.LINKED) if name in st.query_params
     }
-    return f"{(st.context.url or '/business_case').split('?')[0]}?{urlencode(query)}"
+    return f"{(st.context.url or '/business-case').split('?')[0]}?{urlencode(query)}"
 
 
 def _save(case: Case, name: str) -> None:

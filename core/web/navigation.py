@@ -1,0 +1,39 @@
+"""The pages there are, in the order and the groups in which people look for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A page: its file in pages/ (which is its address, too, with "-" for "_"), title, icon and what it is for."""
+
+    name: str
+    title: str
+    icon: str
+    help: str
+
+    @property
+    def path(self) -> str:
+        """Its address, without the slash."""
+        return self.name.replace("_", "-")
+
+
+NAVIGATION: dict[str, tuple[Entry, ...]] = {
+    "": (
+        Entry("live", "Live", "monitor_heart", "The deployment under way, and what can be done about it."),
+        Entry("checkpoints", "Checkpoints", "fact_check", "A report card for each checkpoint."),
+        Entry("sign_off", "Sign-off", "draw", "What the leads are asked to agree to, and who has."),
+        Entry("history", "History", "history", "Every event, who caused it and why."),
+    ),
+    "Learners": (
+        Entry("cohorts", "Cohorts", "groups", "Who the learners are: all of them on one map."),
+        Entry("learner", "Learner", "person_search", "One learner: events, traits, cohort, version."),
+    ),
+    "Experiments": (
+        Entry("business_case", "Business case", "calculate", "What the new version is worth, and how sure that is."),
+    ),
+    "Running it": (Entry("system", "System", "dns", "Monitor, database, versions, rollback drills."),),
+}
+"""The first group stands by itself in the bar; the others are menus. The first page is the one at "/"."""
