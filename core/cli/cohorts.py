@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -90,6 +91,7 @@ def cohorts(
 
     if scheduler is not None and engine is not Engine.DASK:
         fail("--scheduler goes with --engine dask", USAGE)
+    _check_writable(to)
     end = _microseconds(as_of)
     run: str | None = None
     try:
@@ -140,6 +142,19 @@ def _keeping(wanted: bool | None) -> Iterator[Keeping | None]:
             yield kept
     finally:
         store.close()
+
+
+def _check_writable(path: Path) -> None:
+    """Find out before the work, and not after it, that there is no place for its answer."""
+    if path.is_dir():
+        fail(
+            f"--out {path}: can't be written: it is a folder; expected the name of a file such as cohorts.parquet",
+            USAGE,
+        )
+    if not path.parent.is_dir():
+        fail(f"--out {path}: can't be written: there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK):
+        fail(f"--out {path}: can't be written: no right to write into {path.parent}")
 
 
 def _installed() -> bool:
@@ -217,5 +232,11 @@ def _print(found: Analysis, to: Path) -> None:
     for cohort in found.model.cohorts:
         out.print(escape(cohort.name + cohort.sentence.removeprefix(cohort.archetype)), soft_wrap=True)
     out.print(
-        f"{found.learners:,} learners, {found.events:,} events, {found.seconds['total']:.1f} s: {escape(str(to))}"
+        f"{_counted(found.learners, 'learner')}, {_counted(found.events, 'event')}, {found.seconds['total']:.1f} s: "
+        f"{escape(str(to))}",
+        soft_wrap=True,
     )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

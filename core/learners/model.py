@@ -131,6 +131,10 @@ def cohorts_of(
     k = choose_k(tried) if k is None else max(1, min(k, len(points)))
     centroids, inertia = kmeans(points, k, seed)
     labels, _ = nearest(points, centroids)
+    kept = np.bincount(labels, minlength=k) > 0
+    if not kept.all():  # there are fewer different learners than cohorts were asked for
+        centroids, k = centroids[kept], int(kept.sum())
+        labels, _ = nearest(points, centroids)
     quality = quality_figures(points, centroids, inertia, seed)
     if k in tried:
         quality["stability"] = tried[k].stability

@@ -122,6 +122,7 @@ def test_a_window_that_misses_most_learners_is_said(tmp_path: Path, home: Path) 
     [
         (["absent.parquet", "--out", "x.parquet"], 1, "no such file"),
         (["EVENTS", "--out", "absent/x.parquet"], 1, "can't be written"),
+        (["EVENTS", "--out", "."], 2, "it is a folder"),
         (["EVENTS", "--out", "x.parquet", "--as-of", "soon"], 2, "expected a time such as"),
         (["EVENTS", "--out", "x.parquet", "--as-of", "1999-01-01"], 1, "no learner has an event in the window"),
         (["EVENTS", "--out", "x.parquet", "--scheduler", "tcp://127.0.0.1:9"], 2, "goes with --engine dask"),

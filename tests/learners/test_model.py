@@ -5,7 +5,7 @@ import pytest
 
 from core.demo.population import make_population, window_weeks
 from core.learners import CohortModel, find_cohorts, observe, read_events, traits_at, traits_of
-from core.learners.events import Event, Events, EventsError, from_events
+from core.learners.events import DAY_US, Event, Events, EventsError, from_events
 
 OULAD = Path(__file__).parents[3] / "shared" / "data" / "oulad"
 
@@ -57,6 +57,15 @@ def test_oulad_gives_the_same_answers_from_both() -> None:
     assert (table["events"] > 0).mean() >= 0.5
     assert "responsiveness" in model.scaler.left_out  # there is no feedback in it
     assert_both_analyzers_agree(events, model, table)
+
+
+def test_more_cohorts_than_different_learners_are_not_made() -> None:
+    alike = {f"{n}": [Event(0, "A", "s"), Event(DAY_US, "AB"[n % 2], "s")] for n in range(6)}
+    model, table = find_cohorts(from_events(alike), k=5)
+    assert sorted(cohort.learners for cohort in model.cohorts) == [3, 3]
+    assert sorted(set(model.assign(table).tolist())) == [0, 1] == [cohort.number for cohort in model.cohorts]
+    [only] = find_cohorts(from_events({who: [Event(0, "A", "s")] for who in "ab"}), k=7)[0].cohorts
+    assert only.learners == 2
 
 
 def test_one_learner_is_a_population_too() -> None:

@@ -48,6 +48,8 @@ PLAIN = "learner_id: learner_id\nts: ts\ndomain: domain\nskill: skill\n"
         ("1759320000", "", "2025-10-01T12:00:00+00:00"),
         ("2025-10-01T12:00:00", PLAIN + "time_zone: Europe/Berlin", "2025-10-01T10:00:00+00:00"),
         ("2025-12-01T12:00:00", PLAIN + "time_zone: Europe/Berlin", "2025-12-01T11:00:00+00:00"),
+        ("2025-10-26T02:30:00", PLAIN + "time_zone: Europe/Berlin", "2025-10-26T00:30:00+00:00"),  # there twice
+        ("2025-03-30T02:30:00", PLAIN + "time_zone: Europe/Berlin", "2025-03-30T01:30:00+00:00"),  # not there at all
         ("2025-10-01T12:00:00", PLAIN + 'time_zone: "-03:30"', "2025-10-01T15:30:00+00:00"),
         ("2025-10-01T12:00:00Z", PLAIN + "time_zone: Europe/Berlin", "2025-10-01T12:00:00+00:00"),
         ("1759320000123", PLAIN.replace("ts: ts", "ts: {from: ts, unit: ms}"), "2025-10-01T12:00:00.123000+00:00"),
@@ -163,6 +165,21 @@ def test_a_learner_without_a_usable_event_is_none(write: Callable[..., Path]) ->
     assert (len(nobody), nobody.learners.size, nobody.offsets.tolist()) == (0, 0, [0])
     with pytest.raises(EventsError, match="no events"):
         _ = nobody.as_of
+
+
+def test_texts_that_are_too_long_or_have_a_nul(tmp_path: Path) -> None:
+    words = {"learner_id": "u" * 256, "domain": "d" * 1001, "skill": "s\0", "type": "t" * 1001}
+    rows = [{"learner_id": "u", "domain": "d", "skill": "s", "type": "t", "ts": 1} | {k: v} for k, v in words.items()]
+    fitting = {"learner_id": "u" * 255, "domain": "d" * 1000, "skill": "s" * 1000, "type": "t" * 1000, "ts": 1}
+    pq.write_table(pa.Table.from_pylist([*rows, fitting]), tmp_path / "e.parquet")
+    stream = open_events(tmp_path / "e.parquet")
+    assert sum(batch.num_rows for batch in stream) == 1
+    assert stream.rejected.reasons == {
+        "learner_id is longer than 255 characters": 1,
+        "domain is longer than 1000 characters": 1,
+        "skill has a NUL character": 1,
+        "type is longer than 1000 characters": 1,
+    }
 
 
 def test_ids_that_look_like_numbers_stay_text(write: Callable[..., Path], tmp_path: Path) -> None:

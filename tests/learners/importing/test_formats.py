@@ -12,6 +12,7 @@ import pytest
 from core.learners import Event, Events, EventsError, find_cohorts
 from core.learners.events import DAY_US
 from core.learners.importing import collect, open_events, parse_mapping, read_events
+from tests.postgres import Cluster
 
 from .samples import checked, envelope, graded, statement
 
@@ -151,7 +152,7 @@ def test_a_document_that_stops_being_json(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> str:
+def sqlite(tmp_path: Path) -> str:
     with sqlite3.connect(tmp_path / "events.db") as connection:
         connection.execute("CREATE TABLE e (learner_id, ts, domain, skill, score, acted, note)")
         connection.executemany(
@@ -164,8 +165,8 @@ def database(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/events.db"
 
 
-def test_sql(database: str) -> None:
-    stream = open_events(database, query="SELECT * FROM e WHERE domain = 'maths' AND note IS NOT ':x'")
+def test_sql(sqlite: str) -> None:
+    stream = open_events(sqlite, query="SELECT * FROM e WHERE domain = 'maths' AND note IS NOT ':x'")
     assert stream.format == "sql"
     assert rows(collect(stream)) == [
         ("007", [Event(NOON, "maths", "sums", score=0.5)]),
@@ -175,18 +176,50 @@ def test_sql(database: str) -> None:
     assert (refusal.line, refusal.value) == (3, "then")
 
 
-def test_sql_that_cannot_be_read(database: str, tmp_path: Path) -> None:
+def test_sql_of_postgresql(postgres: Cluster) -> None:
+    """Types that other databases have: numbers as ids, exact numbers as scores, both kinds of times, real booleans."""
+    name = postgres.create()
+    try:
+        postgres.execute(
+            "CREATE TABLE e (who bigint, at timestamptz, local timestamp, course varchar, item uuid, "
+            "mark numeric(4, 2), followed boolean)",
+            name,
+        )
+        postgres.execute(
+            "INSERT INTO e SELECT n % 3, timestamptz '2025-10-01 14:00:00+02' + n * interval '1 second', "
+            "'2025-10-01 12:00:00', 'maths', '00000000-0000-4000-8000-000000000000', n / 1e4, "
+            "CASE n % 3 WHEN 0 THEN true WHEN 1 THEN false END FROM generate_series(0, 9999) AS n",
+            name,
+        )
+        mapping = "format: sql\nlearner_id: who\nts: at\ndomain: course\nskill: item\nscore: mark\nacted: followed\n"
+        events = collect(open_events(postgres.url(name), mapping=parse_mapping(mapping), query="SELECT * FROM e"))
+        assert (len(events), events.learners.tolist()) == (10_000, ["0", "1", "2"])
+        assert [events.of_learner(who)[0] for who in range(3)] == [
+            Event(NOON + who * 1_000_000, "maths", "00000000-0000-4000-8000-000000000000", "training", 0.0, acted)
+            for who, acted in enumerate([True, False, None])
+        ]
+        assert events.of_learner(0)[-1].score == 1.0
+        local = mapping.replace("ts: at", "ts: local") + "time_zone: Europe/Berlin\nduplicates: keep\n"
+        stream = open_events(postgres.url(name), mapping=parse_mapping(local), query="SELECT * FROM e LIMIT 1")
+        assert collect(stream).ts.tolist() == [NOON - 7_200_000_000]
+        with pytest.raises(EventsError, match='the database says: relation "nowhere" does not exist'):
+            open_events(postgres.url(name), query="SELECT * FROM nowhere")
+    finally:
+        postgres.drop(name)
+
+
+def test_sql_that_cannot_be_read(sqlite: str, tmp_path: Path) -> None:
     with pytest.raises(EventsError, match="a database needs a query"):
-        open_events(database)
+        open_events(sqlite)
     with pytest.raises(EventsError, match="the database says: no such table: nowhere"):
-        open_events(database, query="SELECT * FROM nowhere")
+        open_events(sqlite, query="SELECT * FROM nowhere")
     with pytest.raises(EventsError, match="the query gives no rows"):
-        open_events(database, query="CREATE TABLE t (a)")
+        open_events(sqlite, query="CREATE TABLE t (a)")
     with pytest.raises(EventsError, match=r"absent\.db: no such file"):
         open_events(f"sqlite:///{tmp_path}/absent.db", query="SELECT 1")
     assert not (tmp_path / "absent.db").exists()
     with pytest.raises(EventsError, match="column learner_id, ts, domain, skill is missing; it has score"):
-        open_events(database, query="SELECT score FROM e")
+        open_events(sqlite, query="SELECT score FROM e")
     with pytest.raises(EventsError, match=r"nosuch://me:\*\*\*@host/db: not a database that can be reached"):
         open_events("nosuch://me:secret@host/db", query="SELECT 1")
     with pytest.raises(EventsError, match="a query needs an SQLAlchemy URL"):
