@@ -122,10 +122,10 @@ class Settings(BaseSettings):
             raise ValueError('switch is "haproxy": haproxy_sockets must name at least one stats socket')
         if self.switch == "webhook" and (self.webhook_url is None or self.webhook_secret is None):
             raise ValueError('switch is "webhook": webhook_url and webhook_secret must be set')
-        # A tick of the monitor sets and reads, and has to end before another monitor takes over.
-        if self.switch != "flags" and 3 * self.switch_timeout_s > self.lease_s:
+        # The monitor waits its turn, sets, and reads; it has to be back before another monitor takes over.
+        if self.switch != "flags" and 4 * self.switch_timeout_s > self.lease_s:
             raise ValueError(
-                f"switch_timeout_s ({self.switch_timeout_s:g}) must be at most a third of lease_s ({self.lease_s:g})"
+                f"switch_timeout_s ({self.switch_timeout_s:g}) must be at most a quarter of lease_s ({self.lease_s:g})"
             )
         return self
 

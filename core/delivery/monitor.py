@@ -119,6 +119,7 @@ class Monitor:
         self._judged_to: dict[str, float] = {}
         self._watches: dict[tuple[str, int, float], _Watch] = {}
         self._compacted = time.monotonic()
+        self._last_tick = (0.0, 0.0)  # how late it began, and how long it took
         self._switch_looked = float("-inf")
         self._switch_failures = 0
         self._switch_due = float("-inf")
@@ -171,7 +172,8 @@ class Monitor:
                 self._fence(tx)
                 for deployment_id, verdict in verdicts.items():
                     records.put_latest_verdict(tx, deployment_id, verdict)
-                beat(tx, LEASE, self._held(), self.settings.lease_s, late_s, time.monotonic() - began)
+                self._last_tick = (late_s, time.monotonic() - began)
+                beat(tx, LEASE, self._held(), self.settings.lease_s, *self._last_tick)
         except Fenced:
             logger.warning("this monitor has lost its lease, by a tick that took too long or to another monitor")
             self._token = None
@@ -258,6 +260,7 @@ class Monitor:
     def _look(self, status: Status) -> Verdict | None:
         """Judge one deployment at every moment that is due and act; return the last verdict."""
         if status.needs_switch and self._switch_is_due():
+            self._keep_lease()
             # Judging goes on: a switch that refuses to go up must not stop a rollback from being decided.
             self._switch_did(self.deliveries.reconcile(status.id, self._fence))
             status = self.deliveries.status(status.id)
@@ -279,6 +282,11 @@ class Monitor:
         wait = 0.0 if well else min(longest, shortest * 2.0 ** (self._switch_failures - 1))
         self._switch_due = time.monotonic() + wait
 
+    def _keep_lease(self) -> None:
+        """Extend the lease before waiting for a switch, which may take all of its time-out and is still bounded."""
+        with self.store.transaction() as tx:
+            beat(tx, LEASE, self._held(), self.settings.lease_s, *self._last_tick)
+
     def _watch_switch(self, flags: set[str]) -> None:
         """Look whether the traffic still is as it was decided, also long after: what is rolled back stays so."""
         now = time.monotonic()
@@ -287,6 +295,7 @@ class Monitor:
         self._switch_looked = now
         for flag in sorted(flags):
             if self._switch_is_due():
+                self._keep_lease()
                 self._switch_did(watch_switch(self.deliveries, flag, self._fence))
 
     def _start_on_time(self, status: Status) -> None:

@@ -129,6 +129,8 @@ def _said(status: Status, action: Action) -> str:
     if action is Action.ABORT and status.phase < 0:
         return f"{DONE[action]}: it had not begun."
     if action in {Action.ROLL_BACK, Action.ABORT}:
+        if status.needs_switch:
+            return f"{DONE[action]}, but learners may still get {plan.candidate}."
         return f"{DONE[action]}: every learner gets {plan.baseline}."
     return f"{DONE[action]}: {status.why}."
 

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
-from core.delivery import Action, Command, Deliveries, State, Status, incidents, read_switch, restore_switch
+from core.delivery import (
+    LEASE,
+    Action,
+    Command,
+    Deliveries,
+    Monitor,
+    State,
+    Status,
+    incidents,
+    read_switch,
+    restore_switch,
+)
 from core.delivery import drift as drift_module
 from core.delivery.drift import watch_switch
-from core.store import Fenced, Tx, events, verify_log
+from core.settings import Settings
+from core.store import Fenced, Tx, current_lease, events, schema, verify_log
 from core.traffic import FlagService, SwitchError, SwitchState
 from tests.delivery.acting import open_store, plan
 
@@ -232,3 +246,21 @@ def test_a_later_deployment_closes_what_an_earlier_one_left_open(scene: Scene) -
     assert "switch superseded" in scene.kinds()
     scene.watch()
     assert (scene.balancer.share, scene.open_causes()) == (0.01, [])
+
+
+def test_a_monitor_that_waits_for_a_switch_keeps_its_lease(scene: Scene, tmp_path: Path) -> None:
+    monitor = Monitor(scene.deliveries, Settings(home=tmp_path, lease_s=60.0), holder="first")
+    monitor.tick()
+    scene.balancer.problem = "no answer"
+    scene.do(Action.ADVANCE)
+    left: list[float] = []
+
+    def look() -> None:
+        with scene.store.read() as connection:
+            left.append(current_lease(connection, LEASE).expires - time.time())
+
+    scene.balancer.before_set = look
+    with scene.store.transaction() as tx:
+        tx.connection.execute(update(schema.lease).values(expires=time.time() + 30.0))
+    assert monitor.tick().led
+    assert left[0] > 50.0

@@ -278,7 +278,7 @@ def _canary(scene: Scene, *arguments: str) -> subprocess.Popen[str]:
         "CANARY_SWITCH": "haproxy",
         "CANARY_HAPROXY_SOCKETS": f'["{scene.settings.haproxy_sockets[0]}"]',
         "CANARY_HAPROXY_MAP": scene.settings.haproxy_map,
-        "CANARY_SWITCH_TIMEOUT_S": "2",
+        "CANARY_SWITCH_TIMEOUT_S": "1.5",
         "NO_COLOR": "1",
         "COLUMNS": "200",
     }

@@ -51,7 +51,7 @@ def test_a_webhook(home: Path, store: Store) -> None:
         ({"switch": "magic"}, "flags"),
         ({"switch": "haproxy"}, "haproxy_sockets must name at least one"),
         ({"switch": "webhook", "webhook_url": "https://a.example"}, "webhook_url and webhook_secret must be set"),
-        ({"switch": "haproxy", "haproxy_sockets": ("/a",), "switch_timeout_s": 5.0}, "at most a third of lease_s"),
+        ({"switch": "haproxy", "haproxy_sockets": ("/a",), "switch_timeout_s": 5.0}, "at most a quarter of lease_s"),
     ],
 )
 def test_settings_that_do_not_fit(home: Path, settings: dict[str, Any], said: str) -> None:

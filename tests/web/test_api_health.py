@@ -13,6 +13,7 @@ from sqlalchemy import update
 
 from core.delivery import LEASE
 from core.store import acquire_lease, beat, release_lease, schema
+from core.traffic import SwitchError
 
 
 @pytest.fixture
@@ -103,6 +104,7 @@ def test_figures_of_our_own(api: Any, monitor: int, running: str) -> None:
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     lines = answer.text.splitlines()
     assert f'canary_share{{deployment="{running}",flag="analyzer"}} 0.01' in lines
+    assert f'canary_switch_confirmed{{deployment="{running}",flag="analyzer"}} 1.0' in lines
     assert 'canary_flag_evaluations_total{result="baseline"} 1.0' in lines
     assert 'canary_flag_evaluations_total{result="TARGETING_KEY_MISSING"} 1.0' in lines
     assert 'canary_records_received_total{result="accepted"} 1.0' in lines
@@ -123,3 +125,15 @@ def test_prometheus_client_reads_our_figures_in_both_formats(api: Any, monitor: 
         assert [s.labels["state"] for s in families["canary_deployment_under_way"].samples] == ["running"]
         assert families["canary_flag_evaluations"].type == "counter"
         assert "process_resident_memory_bytes" in families
+
+
+def test_a_switch_that_refuses_is_in_the_metrics(api: Any, running: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise SwitchError("connection refused")
+
+    monkeypatch.setattr(api.deliveries.switch, "set", refuse)
+    answer = api.post(f"/api/v1/deployments/{running}/rollback", "act", {"reason": "it hurts"})
+    assert (answer.json()["switched"], "connection refused" in answer.json()["note"]) == (False, True)
+    lines = api.get("/metrics").text.splitlines()
+    assert f'canary_switch_confirmed{{deployment="{running}",flag="analyzer"}} 0.0' in lines
+    assert 'canary_incidents_open{cause="switch failed"} 1.0' in lines

@@ -163,6 +163,17 @@ def test_silence_and_an_unconfirmed_switch_are_alarms(running: Rollout) -> None:
     assert "No sample of fast for 6 min (really 10 s)" in silent.alarms[0]
     pending = replace(running.status, switch_revision=99)
     assert "has not confirmed 1 %" in pulse.pulse(pending, lease(1009.0), NOON + 399, clock, 1010.0).alarms[0]
+    failed = Incident("i1", running.status.id, NOON, None, "switch failed", "HAProxy does not answer within 1 s")
+    told = pulse.pulse(pending, lease(1009.0), NOON + 399, clock, 1010.0, [failed])
+    assert len(told.alarms) == 1
+    assert "not confirmed 1 % yet: HAProxy does not answer within 1 s. It is tried" in told.alarms[0]
+
+
+def test_a_rollback_that_the_switch_has_not_confirmed_does_not_claim_to_be_done(running: Rollout) -> None:
+    done = running.do(Action.ROLL_BACK)
+    assert live.headline(done, None, NOON).title == "Rolled back: every learner gets original"
+    pending = live.headline(replace(done, switch_revision=99), None, NOON)
+    assert pending.title == "Rolled back: not confirmed, learners may still get fast"
 
 
 def test_what_is_wrong_with_the_switch_is_an_alarm_while_its_incident_is_open(running: Rollout) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import time
 from collections.abc import Iterator
 
@@ -18,7 +19,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from core.delivery import LEASE, Deliveries
+from core.delivery import LEASE, Deliveries, incidents
 from core.learners import LearnerRows
 from core.store import Lease, Store, StoreUnavailable, current_lease
 from core.traffic import FlagService
@@ -81,13 +82,23 @@ class StoreCollector(Collector):
         state = GaugeMetricFamily(
             "canary_deployment_under_way", "Deployments that have not ended, by state.", labels=[*labels, "state"]
         )
+        confirmed = GaugeMetricFamily(
+            "canary_switch_confirmed", "Whether the traffic switch was read back as it was decided.", labels=labels
+        )
         for status in self._deliveries.all():
             named = [status.id, status.plan.flag]
             if status.state.carries_traffic:
                 share.add_metric(named, status.share)
             if not status.state.ended:
                 state.add_metric([*named, str(status.state)], 1.0)
-        yield from (share, state)
+            if status.phase >= 0 and (not status.state.ended or status.needs_switch):
+                confirmed.add_metric(named, float(not status.needs_switch))
+        with self._store.read() as connection:
+            causes = collections.Counter(incident.cause for incident in incidents(connection, open_only=True))
+        open_now = GaugeMetricFamily("canary_incidents_open", "Incidents that nobody has closed.", labels=["cause"])
+        for cause, count in sorted(causes.items()):
+            open_now.add_metric([cause], count)
+        yield from (share, state, confirmed, open_now)
 
 
 class CacheCollector(Collector):

@@ -106,11 +106,17 @@ def headline(status: Status, verdict: Verdict | None, now: float, speed: float =
                 f"{sentence(status.why)} The triggers stay armed, and it can still be rolled back.",
             )
         case State.ROLLED_BACK:
-            return Headline(mark, f"Rolled back: every learner gets {plan.baseline}", sentence(status.why))
+            return Headline(mark, f"Rolled back: {_everybody_gets_baseline(status)}", sentence(status.why))
         case _ if status.phase < 0:
             return Headline(mark, "Aborted before it began: it moved no traffic", sentence(status.why))
         case _:
-            return Headline(mark, f"{capital(status.state)}: every learner gets {plan.baseline}", sentence(status.why))
+            return Headline(mark, f"{capital(status.state)}: {_everybody_gets_baseline(status)}", sentence(status.why))
+
+
+def _everybody_gets_baseline(status: Status) -> str:
+    if status.needs_switch:
+        return f"not confirmed, learners may still get {status.plan.candidate}"
+    return f"every learner gets {status.plan.baseline}"
 
 
 def _running_mark(verdict: Verdict | None, mark: Mark) -> Mark:

@@ -19,7 +19,6 @@ UNPROVED_SPANS = 20
 
 
 _SWITCH = {
-    SWITCH_FAILED: "The traffic switch refuses",
     SWITCH_DRIFTED: "The traffic is or was not as decided",
     SWITCH_UNREADABLE: "Nobody can tell what the traffic switch does",
 }
@@ -68,13 +67,14 @@ def pulse(
             alarms.append(
                 f"No sample of {status.plan.candidate} for {both_times(silent, speed)}: nobody can tell how it does."
             )
+    open_now = [i for i in incidents if i.closed is None]
     if status.needs_switch:
+        why = next((f": {i.summary}" for i in open_now if i.cause == SWITCH_FAILED), "")
         alarms.append(
-            f"Decided, but the traffic switch has not confirmed {percent(status.share)} yet. It is tried until it does."
+            f"Decided, but the traffic switch has not confirmed {percent(status.share)} yet{why}. "
+            "It is tried until it does."
         )
-    alarms += [
-        f"{_SWITCH[i.cause]}: {sentence(i.summary)}" for i in incidents if i.closed is None and i.cause in _SWITCH
-    ]
+    alarms += [f"{_SWITCH[i.cause]}: {sentence(i.summary)}" for i in open_now if i.cause in _SWITCH]
     rolled_back = status.rolled_back_at if status.state is State.ROLLED_BACK and not status.verification else None
     if rolled_back is not None and now - rolled_back > UNPROVED_SPANS * status.plan.sample_s:
         alarms.append(
