@@ -34,6 +34,9 @@ NAVIGATION: dict[str, tuple[Entry, ...]] = {
     "Experiments": (
         Entry("business_case", "Business case", "calculate", "What the new version is worth, and how sure that is."),
     ),
-    "Running it": (Entry("system", "System", "dns", "Monitor, database, versions, rollback drills."),),
+    "Running it": (
+        Entry("sources", "Sources", "sensors", "Where figures come from, and whether they come."),
+        Entry("system", "System", "dns", "Monitor, database, versions, rollback drills."),
+    ),
 }
 """The first group stands by itself in the bar; the others are menus. The first page is the one at "/"."""

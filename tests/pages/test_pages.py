@@ -10,10 +10,11 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.delivery import Action, State
+from core.settings import get_settings
 from core.web.server import close_app_state
 from tests.web.deployments import Rollout, rollout
 
-PAGES = ("live", "checkpoints", "history", "system")
+PAGES = ("live", "checkpoints", "history", "sources", "system")
 
 
 @pytest.fixture(autouse=True)
@@ -98,3 +99,32 @@ def test_a_wrong_plan_is_told_with_its_line(root: Path) -> None:
     app.text_area(key="plan-text").set_value("name: x\nflag: 3 %\n").run()
     assert "mistakes" in app.error[0].value
     assert not [b for b in app.button if b.key == "deploy"]
+
+
+def test_sources_are_read_back_and_a_query_can_be_tried(
+    root: Path, running: Rollout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "sources.yaml"
+    file.write_text((root / "data/sources/example.yaml").read_text().replace(":9090", ":9").replace("5 s ", "300 ms "))
+    monkeypatch.setenv("CANARY_SOURCES", str(file))
+    get_settings.cache_clear()
+    app = page(root, "sources")
+    assert not app.exception
+    assert "Not asked yet" in said(app)
+    assert app.text_area[0].value == 'http_requests_total{version="{{version}}"}'
+    assert list(app.selectbox(key="try-figure").options)[:2] == ["requests", "errors"]
+    app.button(key="try").click().run()
+    assert "Unreachable: it can&#x27;t be reached" in said(app)
+    assert "http_requests_total{version=&quot;fast&quot;}" in said(app)
+
+
+def test_a_mistake_in_the_sources_file_is_shown_with_its_line(
+    root: Path, running: Rollout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "sources.yaml"
+    file.write_text((root / "data/sources/example.yaml").read_text().replace("flag: analyzer", "flog: analyzer"))
+    monkeypatch.setenv("CANARY_SOURCES", str(file))
+    get_settings.cache_clear()
+    app = page(root, "sources")
+    assert "The sources file has 2 mistakes" in said(app)
+    assert f"{file}:6:5" in said(app)

@@ -72,6 +72,6 @@ class Client:
         except httpx.TimeoutException as error:
             raise Unreachable(f"no answer within {self._source.timeout_s:g} s") from error
         except httpx.HTTPError as error:
-            raise Unreachable(f"can't be reached: {error or type(error).__name__}") from error
+            raise Unreachable(f"it can't be reached: {error or type(error).__name__}") from error
         except httpx.InvalidURL as error:
             raise BadQuery(f"the url can't be used: {error}") from error

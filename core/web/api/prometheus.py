@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import time
+from collections import Counter as CountedStates
 from collections.abc import Iterator
 
 from prometheus_client import (
@@ -21,6 +22,7 @@ from prometheus_client.registry import Collector
 
 from core.delivery import LEASE, Deliveries, incidents
 from core.learners import LearnerRows
+from core.metrics import QueryState, known_sources, senders
 from core.store import Lease, Store, StoreUnavailable, current_lease
 from core.traffic import FlagService
 
@@ -132,6 +134,48 @@ class CacheCollector(Collector):
             yield _gauge("learner_cache_redis_up", "Whether Redis answers, as far as is known.", float(stats.up))
 
 
+class SourceCollector(Collector):
+    """Where figures come from: when each source was last heard, and what its queries come to."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def describe(self) -> list[Metric]:
+        """Return nothing, as `StoreCollector` does."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield one family a figure; none while the database can't be read, which `StoreCollector` says."""
+        try:
+            with self._store.read() as connection:
+                asked, pushing = known_sources(connection), senders(connection)
+        except StoreUnavailable:
+            return
+        labels = ["source", "flag"]
+        heard = GaugeMetricFamily(
+            "canary_source_last_heard_timestamp_seconds",
+            "When a Prometheus last answered with a figure.",
+            labels=labels,
+        )
+        missing = GaugeMetricFamily(
+            "canary_source_queries", "Queries of a Prometheus, by what they last came to.", labels=[*labels, "state"]
+        )
+        for source in asked:
+            heard.add_metric([source.name, source.flag], source.heard or 0.0)
+            states = CountedStates(str(query.state) for query in source.queries)
+            for state in QueryState:
+                missing.add_metric([source.name, source.flag, str(state)], float(states[str(state)]))
+        # Of each flag, not of each sender: processes come and go, and every name would stay a series.
+        pushed = GaugeMetricFamily(
+            "canary_push_last_heard_timestamp_seconds",
+            "When figures were last pushed, or a sign of life.",
+            labels=["flag"],
+        )
+        for flag in sorted({sender.flag for sender in pushing}):
+            pushed.add_metric([flag], max(sender.heard for sender in pushing if sender.flag == flag))
+        yield from (heard, missing, pushed)
+
+
 def _monitor(lease: Lease) -> Iterator[Metric]:
     yield _gauge("monitor_up", "Whether a monitor holds the lease.", float(lease.is_held(time.time())))
     yield _gauge("monitor_last_tick_timestamp_seconds", "When the last tick ended.", lease.beat)
@@ -148,6 +192,7 @@ def new_registry(store: Store, deliveries: Deliveries, flags: FlagService, rows:
     """Return a registry of one application: the store's figures and those of the process it runs in."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(StoreCollector(store, deliveries, flags))
+    registry.register(SourceCollector(store))
     registry.register(CacheCollector(rows))
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
