@@ -8,6 +8,7 @@ __all__ = [
     "figures",
     "headers",
     "html",
+    "intake",
     "learners",
     "palette",
     "parts",
