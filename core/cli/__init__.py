@@ -11,6 +11,7 @@ import sys
 from core.cli import (  # noqa: F401
     access,
     approve,
+    backup,
     bench,
     business,
     cohorts,

@@ -12,6 +12,7 @@ from rich.table import Table
 from core.cli.output import NO, USAGE, err, fail, out, print_json, stop
 from core.cli.root import DeploymentId, Json, Reason, actor, app, deliveries
 from core.delivery import (
+    DRILL_FLAG,
     Action,
     Busy,
     Command,
@@ -148,7 +149,7 @@ def find(service: Deliveries, deployment: str | None) -> Status:
         except Unknown as error:
             known = ", ".join(s.id for s in service.all()[:5]) or "none"
             fail(f"{error.args[0]}; known: {known}")
-    statuses = service.all()
+    statuses = [s for s in service.all() if s.plan.flag != DRILL_FLAG]
     active = [s for s in statuses if not s.state.ended]
     if len(active) > 1:
         _ask_which(active)

@@ -21,6 +21,16 @@ from core.delivery.model import (
 from core.delivery.monitor import LEASE, Monitor
 from core.delivery.plan import WARN_ONLY, Figure, Limit, Phase, Plan, SignOff, Trigger
 from core.delivery.planfile import PlanError, load_plan, parse_plan
+from core.delivery.practice import (
+    DRILL_FLAG,
+    RESTORE_DRILLED,
+    ROLLBACK_DRILLED,
+    RestoreDrill,
+    RollbackDrill,
+    back_to_baseline,
+    drill_restore,
+    drill_rollback,
+)
 from core.delivery.records import (
     CheckpointRecord,
     Conflict,
@@ -42,9 +52,12 @@ from core.delivery.watching import open_sources, watched
 from core.delivery.wire import status_to_json, verdict_from_json, verdict_to_json
 
 __all__ = [
+    "DRILL_FLAG",
     "GO",
     "LEASE",
     "NO_GO",
+    "RESTORE_DRILLED",
+    "ROLLBACK_DRILLED",
     "SWITCH_DRIFTED",
     "SWITCH_FAILED",
     "SWITCH_UNREADABLE",
@@ -72,7 +85,9 @@ __all__ = [
     "Reading",
     "Refusal",
     "Rehearsal",
+    "RestoreDrill",
     "Role",
+    "RollbackDrill",
     "Series",
     "SignOff",
     "SignOffRefused",
@@ -86,10 +101,13 @@ __all__ = [
     "apply",
     "asked_of",
     "assignment_salt",
+    "back_to_baseline",
     "checkpoints",
     "decide",
     "decisions",
     "describe",
+    "drill_restore",
+    "drill_rollback",
     "drills",
     "false_rollback_table",
     "incidents",

@@ -26,6 +26,7 @@ SWITCH_FAILED, SWITCH_DRIFTED, SWITCH_UNREADABLE = "switch failed", "switch drif
 SWITCH_CAUSES = frozenset({SWITCH_FAILED, SWITCH_DRIFTED, SWITCH_UNREADABLE})
 """What incidents of the traffic switch are because of."""
 
+_NAME = 55  # characters of the plan's name that are in a deployment's id, which has 64 at most
 _ROUNDS = 3
 """Decisions that one caller sees through to the switch; more, in such short time, are left to the monitor."""
 
@@ -77,7 +78,7 @@ class Deliveries:
                         "finish, abort or roll it back first"
                     )
             now = self.store.clock().now()
-            status = Status(f"{plan.name}-{uuid.uuid4().hex[:8]}", plan, State.DRAFT, 1, now, why="not started")
+            status = Status(f"{plan.name[:_NAME]}-{uuid.uuid4().hex[:8]}", plan, State.DRAFT, 1, now, why="not started")
             records.add_deployment(tx, status)
             data = {
                 "revision": status.revision,

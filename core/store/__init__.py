@@ -1,15 +1,18 @@
 """What is remembered: deployments, events, samples, leases. The other rooms use the names listed here."""
 
 from core.store import histogram, schema
+from core.store.archive import Manifest, read_archive
+from core.store.backup import backup_name, make_backup
 from core.store.business import add_learner_totals, business_sums, fold_learner_totals
 from core.store.chain import Verification, verify_log
 from core.store.clock import Clock
 from core.store.compaction import RULES, Compaction, Rule, compact, compaction_generation
 from core.store.engine import open_engine
-from core.store.errors import Fenced, LogFileError, StoreUnavailable, Trouble
+from core.store.errors import BackupError, Fenced, LogFileError, StoreUnavailable, Trouble
 from core.store.eventlog import Event, Head, events, head_of
 from core.store.files import replace_file
 from core.store.lease import Lease, acquire_lease, beat, current_lease, hold_fence, release_lease
+from core.store.restore import Restored, restore_backup
 from core.store.sample import BusinessSums, LearnerTotals, Sample
 from core.store.samples import (
     Accepted,
@@ -20,6 +23,7 @@ from core.store.samples import (
     quantile_of,
     remember_batch,
 )
+from core.store.scratch import scratch_database
 from core.store.secretfile import secret_text
 from core.store.store import Store, Tx
 from core.store.transfer import export_log, import_log
@@ -27,6 +31,7 @@ from core.store.transfer import export_log, import_log
 __all__ = [
     "RULES",
     "Accepted",
+    "BackupError",
     "BusinessSums",
     "Clock",
     "Compaction",
@@ -36,6 +41,8 @@ __all__ = [
     "LearnerTotals",
     "Lease",
     "LogFileError",
+    "Manifest",
+    "Restored",
     "Rule",
     "Sample",
     "SampleFrame",
@@ -47,6 +54,7 @@ __all__ = [
     "acquire_lease",
     "add_learner_totals",
     "add_samples",
+    "backup_name",
     "beat",
     "business_sums",
     "compact",
@@ -61,12 +69,16 @@ __all__ = [
     "import_log",
     "latency_of",
     "load_samples",
+    "make_backup",
     "open_engine",
     "quantile_of",
+    "read_archive",
     "release_lease",
     "remember_batch",
     "replace_file",
+    "restore_backup",
     "schema",
+    "scratch_database",
     "secret_text",
     "verify_log",
 ]

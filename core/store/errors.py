@@ -32,6 +32,10 @@ class Fenced(Exception):
     """A writer's lease has run out or gone to another holder: what it was about to write must not be written."""
 
 
+class BackupError(Exception):
+    """A backup that can't be made, read or restored. The text says why and what to do; nothing was changed."""
+
+
 class LogFileError(Exception):
     """An event log that can't be imported; nothing of it was.
 

@@ -18,6 +18,7 @@ GENESIS = "0" * 64
 _EVENT = schema.event
 _HEAD = schema.head
 _ALL = select(_EVENT)
+_ACTOR = 200  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ def append(
     head = lock_log(connection)
     text = canonical(dict(data))
     deployment, kind, actor, reason = (storable(value) for value in (deployment, kind, actor, reason))
+    actor = actor[:_ACTOR]  # a name that is too long is cut: no event is to be lost for that
     seq, at, wall = head.count + 1, float(at), float(wall)
     digest = hash_of(seq, at, wall, deployment, kind, actor, reason, text, head.hash)
     event = Event(seq, at, wall, deployment, kind, actor, reason, json.loads(text), head.hash, digest)

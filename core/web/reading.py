@@ -14,6 +14,7 @@ import streamlit as st
 from sqlalchemy import Connection, func, select
 
 from core.delivery import (
+    DRILL_FLAG,
     CheckpointRecord,
     Decision,
     Deliveries,
@@ -163,8 +164,8 @@ def _watch(of: Store, status: Status, origin: float) -> _Watch:
 
 @st.cache_data(ttl=TTL_S, max_entries=50, show_spinner=False)
 def names() -> list[tuple[str, str, State]]:
-    """Return every deployment, newest first: (id, plan's name, state)."""
-    return [(s.id, s.plan.name, s.state) for s in deliveries().all()]
+    """Return every deployment but those of drills, newest first: (id, plan's name, state)."""
+    return [(s.id, s.plan.name, s.state) for s in deliveries().all() if s.plan.flag != DRILL_FLAG]
 
 
 def shown(wanted: str | None, last: str | None = None) -> str | None:
