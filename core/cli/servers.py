@@ -15,6 +15,7 @@ import typer
 
 from core.cli.output import USAGE, err, fail
 from core.cli.root import Json, app, deliveries, settings
+from core.store import keep_reserve
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -103,6 +104,7 @@ def monitor() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with deliveries() as service:
+        keep_reserve(service.store.home)
         watcher = Monitor(service, settings())
         err.print(f"monitor {watcher.holder} on {service.store.url}; Ctrl-C ends it")
         asking: threading.Thread | None = None

@@ -17,7 +17,7 @@ from core.delivery.plan import Plan
 from core.delivery.signoff import standing
 from core.delivery.words import percent
 from core.delivery.words import switch as say_switch
-from core.store import Store, StoreUnavailable, Tx
+from core.store import Store, StoreUnavailable, Trouble, Tx, give_up_reserve
 from core.traffic import SwitchError, TrafficSwitch, committed_rule
 
 logger = logging.getLogger(__name__)
@@ -101,6 +101,8 @@ class Deliveries:
     ) -> Outcome:
         """Do what is asked, in one transaction with its event, then bring the switch along.
 
+        What takes learners away from the candidate is done on a full disk, too: there is some room kept for that.
+
         Args:
             deployment_id: which deployment.
             command: what to do, who asks, and why.
@@ -108,8 +110,19 @@ class Deliveries:
             fence: raises inside the transaction when the caller may no longer act (an expired lease).
 
         Raises:
-            records.Unknown: there is no such deployment.
+            records.Unknown: there is no such deployment. StoreUnavailable: the database can't be used.
         """
+        try:
+            return self._command(deployment_id, command, expected_revision, fence)
+        except StoreUnavailable as error:
+            protects = command.action in {Action.ROLL_BACK, Action.ABORT, Action.HOLD}
+            if error.trouble is not Trouble.FULL or not protects or not give_up_reserve(self.store.home):
+                raise
+            return self._command(deployment_id, command, expected_revision, fence)
+
+    def _command(
+        self, deployment_id: str, command: Command, expected_revision: int | None, fence: Fence | None
+    ) -> Outcome:
         with self.store.transaction() as tx:
             if fence is not None:
                 fence(tx)

@@ -12,6 +12,7 @@ from core.store.errors import BackupError, Fenced, LogFileError, StoreUnavailabl
 from core.store.eventlog import Event, Head, events, head_of
 from core.store.files import replace_file
 from core.store.lease import Lease, acquire_lease, beat, current_lease, hold_fence, release_lease
+from core.store.reserve import give_up_reserve, keep_reserve
 from core.store.restore import Restored, restore_backup
 from core.store.sample import BusinessSums, LearnerTotals, Sample
 from core.store.samples import (
@@ -63,10 +64,12 @@ __all__ = [
     "events",
     "export_log",
     "fold_learner_totals",
+    "give_up_reserve",
     "head_of",
     "histogram",
     "hold_fence",
     "import_log",
+    "keep_reserve",
     "latency_of",
     "load_samples",
     "make_backup",

@@ -64,7 +64,7 @@ _UNREACHABLE = "can't be reached. Check that the database server runs and that C
 _FILE = (  # what SQLite says (in part), what kind of trouble that is, and what a person can do about it
     (("locked", "busy"), Trouble.LOCKED, _LOCKED),
     (
-        ("readonly", "read-only"),
+        ("readonly", "read-only", "permission denied"),
         Trouble.READ_ONLY,
         "can't be written. Check the owner and the permissions of the file and of its directory",
     ),

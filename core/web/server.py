@@ -28,7 +28,7 @@ from core.delivery import Deliveries, Monitor, open_sources
 from core.identity import PeopleError, PeopleFile
 from core.learners import CacheSettings, LearnerRows
 from core.settings import Settings, get_settings, is_loopback
-from core.store import Store, StoreUnavailable
+from core.store import Store, StoreUnavailable, keep_reserve
 from core.traffic import FlagService, SwitchSettings, open_flags, open_switch
 from core.web.api import Context, TokenError, create_api, is_api
 from core.web.ownfigures import OwnFigures
@@ -138,6 +138,7 @@ def _close(state: AppState | None) -> None:
 async def serving(state: AppState) -> AsyncIterator[None]:
     """Run what a server process runs besides answering: the monitor and its sources, until the server stops."""
     no_delay_on_listeners()
+    keep_reserve(state.store.home)
     gc.collect()
     gc.freeze()  # what is loaded by now stays: collections needn't walk through it
     stop = threading.Event()
