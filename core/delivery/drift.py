@@ -81,6 +81,8 @@ def watch_switch(deliveries: Deliveries, flag: str, fence: Fence) -> bool:
         _close(deliveries, reading, fence)
         return True
     status, exceeds = reading.status, reading.seen.exceeds(reading.share)
+    then = "it is put right" if exceeds else "`canary switch --restore`, or resuming the deployment, sets it anew"
+    reading = replace(reading, problem=f"{reading.problem}; {then}")
     logger.error("the traffic switch has drifted: %s", reading.problem)
     if not _open(deliveries, reading, SWITCH_DRIFTED, fence, put_right=exceeds):
         return True

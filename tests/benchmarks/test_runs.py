@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import cache, cohorts_page, experiments, flags, live, rollback, tick
+from benchmarks import cache, cohorts_page, experiments, flags, live, rollback, switch, tick
 from benchmarks.figures import Row
 
 
@@ -16,6 +16,11 @@ def test_tick(tmp_path: Path) -> None:
     steady, first = tick.run(tmp_path, spans=12, repeats=2)
     assert steady.figures["count"] == first.figures["count"] == 2
     assert steady.met is not None
+
+
+def test_switch(tmp_path: Path) -> None:
+    for row in switch.run(tmp_path, decisions=2):  # none where there is no HAProxy
+        assert row.figures["count"] == 2
 
 
 def test_cache(tmp_path: Path) -> None:
