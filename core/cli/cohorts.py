@@ -46,8 +46,16 @@ def cohorts(
         typer.Option("--mapping", metavar="FILE.yaml", help="Which columns are which; see docs/importing.md."),
     ] = None,
     query: Annotated[str | None, typer.Option("--query", metavar="SQL", help="What to select, for a database.")] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model", metavar="FILE.parquet", help="Score learners with the cohorts that this earlier file has."
+        ),
+    ] = None,
     k: Annotated[int | None, typer.Option("--k", min=1, max=50, help="Cohorts; default: chosen from the data.")] = None,
-    weeks: Annotated[int, typer.Option("--weeks", min=1, max=1040, help="Length of the window.")] = 12,
+    weeks: Annotated[
+        int | None, typer.Option("--weeks", min=1, max=1040, help="Length of the window. [default: 12]")
+    ] = None,
     as_of: Annotated[
         str | None,
         typer.Option("--as-of", metavar="TIME", help="End of the window, ISO 8601; default: the last event."),
@@ -84,13 +92,16 @@ def cohorts(
     Exit code 1 when the events can't be read, or the answer not be written. Rows that can't be used are counted.
 
     Examples: `canary cohorts events.csv --out cohorts.parquet`,
+    `canary cohorts new.csv --model cohorts.parquet --out new.parquet`,
     `canary cohorts postgresql+psycopg://me@host/lms --query "SELECT * FROM events" --out cohorts.parquet`
     """
     # Not at the top: what compiles code takes half a second to load, and no other command needs it.
-    from core.learners import EventsError, MappingError, analyze, dask, open_events
+    from core.learners import WEEKS, EventsError, MappingError, analyze, dask, open_events, read_model, score
 
     if scheduler is not None and engine is not Engine.DASK:
         fail("--scheduler goes with --engine dask", USAGE)
+    if model is not None and (k is not None or weeks is not None or engine is not Engine.LOCAL):
+        fail("--model brings its cohorts and its window: --k, --weeks and --engine dask don't go with it", USAGE)
     _check_writable(to)
     end = _microseconds(as_of)
     run: str | None = None
@@ -100,11 +111,16 @@ def cohorts(
             if written := rejected or (kept and kept.files.rejected):
                 stream.write_rejected(written)
             with dask(scheduler) if engine is Engine.DASK else nullcontext() as cluster, _progress() as tell:
-                found = analyze(
-                    stream, to, k=k, as_of=end, weeks=weeks, seed=seed, progress=tell, folder=folder, engine=cluster
-                )
+                if model is not None:
+                    found = score(stream, read_model(model), to, as_of=end, progress=tell)
+                else:
+                    found = analyze(
+                        stream, to, k=k, as_of=end, weeks=weeks or WEEKS, seed=seed, progress=tell, folder=folder,
+                        engine=cluster,
+                    )  # fmt: skip
             if kept:
-                options = {"query": query, "format": format_, "weeks": weeks, "k": k, "seed": seed}
+                options = {"query": query, "format": format_, "weeks": weeks or WEEKS, "k": k, "seed": seed}
+                options |= {"model": None if model is None else str(model.resolve())}
                 run = _remembered(kept, found, stream, to, rejected, options | {"keep_events": False})
     except (EventsError, MappingError) as error:
         fail(str(error))

@@ -26,6 +26,7 @@ from core.learners.partition import Parts, scan_parts
 from core.learners.recall_fit import recall_of
 from core.learners.rediscache import CacheSettings, open_cache
 from core.learners.reference import Observation, observe, traits_of
+from core.learners.scoring import read_model, score
 from core.learners.traits import TRAITS, WEEKS, Traits, traits_at
 from core.learners.warm import warm
 
@@ -71,6 +72,7 @@ __all__ = [
     "open_cache",
     "open_events",
     "read_events",
+    "read_model",
     "recall_of",
     "recall_of_log",
     "runs",
@@ -78,6 +80,7 @@ __all__ = [
     "scan_log",
     "scan_one",
     "scan_parts",
+    "score",
     "traits_at",
     "traits_of",
     "warm",

@@ -97,6 +97,18 @@ def test_k_seed_and_rejected_rows(made: Path, tmp_path: Path) -> None:
     assert "20 rows rejected" in told[0][2]
 
 
+def test_new_learners_are_scored_with_an_earlier_file(made: Path, tmp_path: Path) -> None:
+    assert run(made, "--out", tmp_path / "c.parquet", "--k", "4")[0] == 0
+    code, told, said = run(made, "--out", tmp_path / "again.parquet", "--model", tmp_path / "c.parquet", "--json")
+    assert code == 0, said
+    assert json.loads(told)["k"] == 4
+    assert pq.read_table(tmp_path / "again.parquet").equals(pq.read_table(tmp_path / "c.parquet"))
+    code, _, said = run(made, "--out", tmp_path / "x.parquet", "--model", tmp_path / "c.parquet", "--k", "3")
+    assert (code, "don't go with it" in said.replace("\n", " ")) == (2, True)
+    code, _, said = run(made, "--out", tmp_path / "x.parquet", "--model", made)
+    assert (code, "holds no cohort model" in said.replace("\n", " ")) == (1, True)
+
+
 def test_a_table_for_people(made: Path, tmp_path: Path) -> None:
     code, told, _ = run(made, "--out", tmp_path / "c.parquet", "--as-of", "2025-10-20", "--weeks", "4")
     assert code == 0
