@@ -138,7 +138,8 @@ def experiment(
     except (DataError, DesignError) as error:
         fail(str(error))
     if as_json:
-        print_json(document(findings) | {"rejected": loaded.rejected.to_json()})
+        told = {"simulated": loaded.simulated} if loaded.simulated else {}
+        print_json(document(findings) | {"rejected": loaded.rejected.to_json()} | told)
         tell_rejected(loaded)
     else:
         tell_rejected(loaded)
@@ -191,8 +192,10 @@ def _as_of(text: str | None) -> float | None:
 
 
 def tell_rejected(loaded: Loaded) -> None:
-    """Say on stderr which rows were left out."""
+    """Say on stderr whether learners were made up, and which rows were left out."""
     rejected = loaded.rejected
+    if loaded.simulated:
+        err.print(f"[magenta]simulated: {escape(loaded.simulated)}[/]", soft_wrap=True)
     if rejected.rows:
         reasons = ", ".join(f"{n:,} because {reason}" for reason, n in rejected.reasons.items())
         err.print(

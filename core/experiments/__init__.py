@@ -2,12 +2,13 @@
 
 from core.experiments import business_case, sequential
 from core.experiments.aggregates import Aggregates
-from core.experiments.analysis import Comparison, Design, DesignError, Findings, Segment, Spread, analyse, daily
+from core.experiments.analysis import Comparison, Daily, Design, DesignError, Findings, Segment, Spread, analyse, daily
 from core.experiments.cells import day_name, day_number
 from core.experiments.declare import FORMS, DeclarationError, Declared, declare
 from core.experiments.estimates import POWER, Effect, Estimate
-from core.experiments.experiment import Question, answer, read
+from core.experiments.experiment import Question, answer, part_of, read
 from core.experiments.grouping import OVERALL, Table, aggregate
+from core.experiments.guess import Column, Guess, MetricGuess, guess_roles
 from core.experiments.heterogeneity import SPREAD, Heterogeneity, SpreadState, heterogeneity, spread_state
 from core.experiments.inputs import within_window
 from core.experiments.intervals import fieller
@@ -19,9 +20,20 @@ from core.experiments.observations import MISSING, Labels, Observations
 from core.experiments.power import Baseline, baseline, learners_needed, power_of, smallest_difference
 from core.experiments.ratio import LEVEL, PerUnit, RevenueChange, aggregates, compare, revenue
 from core.experiments.reading import Loaded, Rejections, Roles, load
-from core.experiments.report import document, sentence, sentences, spread_sentence
+from core.experiments.report import document
+from core.experiments.saved import SavedExperiment, keep_experiment, remove_experiment, saved_experiments
 from core.experiments.sources import DataError, RejectedRow, columns_of, files_of
 from core.experiments.split import GATE, Split, check_split
+from core.experiments.telling import (
+    Verdict,
+    decision,
+    markdown,
+    recommendations,
+    relative_words,
+    sentence,
+    sentences,
+    spread_sentence,
+)
 from core.experiments.words import number, percent, probability
 
 __all__ = [
@@ -35,7 +47,9 @@ __all__ = [
     "Aggregates",
     "Baseline",
     "Cap",
+    "Column",
     "Comparison",
+    "Daily",
     "DataError",
     "DeclarationError",
     "Declared",
@@ -44,6 +58,7 @@ __all__ = [
     "Effect",
     "Estimate",
     "Findings",
+    "Guess",
     "Heterogeneity",
     "Labels",
     "Loaded",
@@ -52,6 +67,7 @@ __all__ = [
     "MarginState",
     "Mean",
     "Metric",
+    "MetricGuess",
     "Observations",
     "PerUnit",
     "Question",
@@ -62,12 +78,14 @@ __all__ = [
     "Revenue",
     "RevenueChange",
     "Roles",
+    "SavedExperiment",
     "Segment",
     "Split",
     "Spread",
     "SpreadState",
     "Table",
     "Trend",
+    "Verdict",
     "aggregate",
     "aggregates",
     "analyse",
@@ -82,20 +100,29 @@ __all__ = [
     "daily",
     "day_name",
     "day_number",
+    "decision",
     "declare",
     "document",
     "fieller",
     "files_of",
+    "guess_roles",
     "heterogeneity",
     "holm",
+    "keep_experiment",
     "learners_needed",
     "load",
+    "markdown",
     "number",
+    "part_of",
     "percent",
     "power_of",
     "probability",
     "read",
+    "recommendations",
+    "relative_words",
+    "remove_experiment",
     "revenue",
+    "saved_experiments",
     "sentence",
     "sentences",
     "sequential",

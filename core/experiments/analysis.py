@@ -13,10 +13,12 @@ from core.experiments.cells import day_number
 from core.experiments.estimates import Effect
 from core.experiments.grouping import Table
 from core.experiments.heterogeneity import SPREAD, Heterogeneity, SpreadState, heterogeneity, spread_state
+from core.experiments.intervals import fieller
 from core.experiments.margins import MarginResult, check_margin
 from core.experiments.metrics import Metric
 from core.experiments.multiplicity import benjamini_hochberg, holm
 from core.experiments.novelty import Trend, trend
+from core.experiments.sequential import critical
 from core.experiments.split import Split, check_split
 from core.experiments.words import probability
 
@@ -299,12 +301,44 @@ def _of_split(split: Split, design: Design) -> list[str]:
     return told
 
 
-def daily(table: Table, design: Design, metric: Metric, treatment: str) -> tuple[tuple[str, ...], Effect]:
-    """Return the days in order, and the effect over all learners who came in up to each."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Daily:
+    """The effect over all learners who came in up to each day.
+
+    Attributes:
+        days: names, in order. effect: shape (days,).
+        low, high: the difference's confidence sequence, which holds at all days together. relative_low,
+            relative_high: the same of the relative effect.
+    """
+
+    days: tuple[str, ...]
+    effect: Effect
+    low: Floats
+    high: Floats
+    relative_low: Floats
+    relative_high: Floats
+
+
+def daily(table: Table, design: Design, metric: Metric, treatment: str, planned: float | None = None) -> Daily:
+    """Return the effect day by day.
+
+    Args:
+        planned: learners that the experiment was planned for, where the sequence is tightest; default: those there are.
+
+    Raises:
+        DesignError: the design has no days.
+    """
     if design.day is None:
         raise DesignError("there is no column of days")
     at = [table.arms.index(arm) for arm in (design.control, treatment)]
     cells = [i for i in table.of(design.day) if np.isfinite(day_number(table.cells[i][1]))]
     cells.sort(key=lambda i: day_number(table.cells[i][1]))
+    days = tuple(table.cells[i][1] for i in cells)
     found = table.metrics[metric.name][cells].cumulative()
-    return tuple(table.cells[i][1] for i in cells), metric.effect(found[:, at[0]], found[:, at[1]], design.alpha)
+    effect = metric.effect(found[:, at[0]], found[:, at[1]], design.alpha)
+    n = effect.n_control + effect.n_treatment
+    wide = critical(np.maximum(n, 1) / (planned or max(float(n[-1]), 1.0)), design.alpha, sides=2)
+    half = wide * np.sqrt(effect.variance)
+    arms = (effect.treatment, effect.treatment_variance, effect.control, effect.control_variance)
+    ratio = fieller(*arms, wide)
+    return Daily(days, effect, effect.difference - half, effect.difference + half, ratio[0] - 1, ratio[1] - 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -137,3 +137,17 @@ def _of_windows(loaded: Loaded) -> list[str]:
         for name, n in loaded.censored.items()
         if n
     ]
+
+
+def part_of(loaded: Loaded, filters: Sequence[tuple[str, str]]) -> Loaded:
+    """Return the data of some levels only: (label, level) each, all of which must hold.
+
+    Raises:
+        KeyError: there is no such label.
+    """
+    observations = loaded.observations
+    keep = np.ones(len(observations), dtype=bool)
+    for label, level in filters:
+        labels = observations.labels[label]
+        keep &= np.isin(labels.codes, [i for i, name in enumerate(labels.names) if name == level])
+    return replace(loaded, observations=observations.where(keep)) if filters else loaded

@@ -59,12 +59,14 @@ class Loaded:
     Attributes:
         observations: the rows that can be used. rows: all that were asked for.
         censored: for each outcome with a window, learners whose window hasn't closed.
+        simulated: how its learners were made up, as a file says; "" where they are real.
     """
 
     observations: Observations
     rows: int
     rejected: Rejections
     censored: Mapping[str, int]
+    simulated: str = ""
 
 
 def load(paths: Sequence[str | Path], roles: Roles, as_of: float | None = None) -> Loaded:
@@ -89,7 +91,8 @@ def load(paths: Sequence[str | Path], roles: Roles, as_of: float | None = None) 
         told = " with " + ", ".join(f"{c}={v}" for c, v in roles.where) if roles.where else ""
         raise DataError(f"{', '.join(map(str, files))}: no row{told} is left to analyse{why}")
     observations, censored = _outcomes(join(parts), roles, as_of)
-    return Loaded(observations, rows, rejected, censored)
+    simulated = next((said for path in files if (said := opened(path).simulated)), "")
+    return Loaded(observations, rows, rejected, censored, simulated)
 
 
 def read_batches(path: Path, roles: Roles, rejected: Rejections) -> Iterator[tuple[Observations, int]]:

@@ -1,4 +1,4 @@
-"""Findings -> the JSON document that `canary experiment --json` prints, and a decision in a sentence."""
+"""Findings -> the JSON document that `canary experiment --json` prints, from which people's scripts read."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import numpy as np
 
 from core.experiments.analysis import Comparison, Findings, Segment, Spread
 from core.experiments.estimates import Effect
-from core.experiments.heterogeneity import SpreadState
-from core.experiments.margins import MarginState
-from core.experiments.words import SMALLEST_P, number, percent, probability
+from core.experiments.telling import sentences
+from core.experiments.words import SMALLEST_P
 
 
 def p_json(p: float) -> float | str | None:
@@ -154,58 +153,3 @@ def _spread(found: Spread) -> dict[str, Any]:
             "spread": h.spread,
         }
     return out
-
-
-def sentences(findings: Findings) -> list[str]:
-    """Return what the experiment says, a sentence for each metric and pair."""
-    if findings.withheld:
-        return [f"No decision: {findings.warnings[0]}."]
-    return [sentence(found, findings) for found in findings.comparisons]
-
-
-def sentence(found: Comparison, findings: Findings) -> str:
-    """Return what was found of one metric, with its numbers."""
-    effect, metric = found.effect, found.metric
-    pair = f"{metric.name} of {found.treatment}"
-    if not np.isfinite(effect.difference):
-        return f"{pair}: nothing can be said, for lack of values."
-    level = percent(1 - effect.alpha)
-    if np.isfinite(effect.relative_low):
-        size = f"{percent(float(effect.relative), signed=True)} against {findings.design.control}"
-        interval = [percent(float(bound), signed=True) for bound in (effect.relative_low, effect.relative_high)]
-    else:
-        size = f"{number(float(effect.difference), signed=True)} against {findings.design.control}"
-        interval = [number(float(bound), signed=True) for bound in (effect.low, effect.high)]
-    said = f"{pair} is {size} ({level} interval {interval[0]} to {interval[1]}"
-    said += f"; {probability(found.p_adjusted)} after Holm)" if np.isfinite(found.p_adjusted) else ")"
-    verdict = {True: "better", False: "worse", None: "not shown to differ"}[found.better]
-    verdict += "" if findings.design.randomised else ", not randomised"
-    said += f": {verdict}"
-    if found.better is None:
-        smallest = float(effect.mde / effect.control) if effect.control > 0 else float("nan")
-        told = percent(smallest) if np.isfinite(smallest) else number(float(effect.mde))
-        said += f"; a difference of {told} would have been seen with a power of 80 %"
-    if found.margin is not None:
-        said += {
-            MarginState.MET: f"; not worse than the margin of {found.margin.margin}",
-            MarginState.VIOLATED: f"; worse than the margin of {found.margin.margin}",
-            MarginState.OPEN: f"; not shown to be within the margin of {found.margin.margin}",
-        }[found.margin.state]
-    if found.trend is not None and found.trend.p_value < effect.alpha / max(1, len(findings.comparisons)):
-        fading = (found.trend.slope > 0) != (effect.difference > 0)
-        said += f"; the effect {'fades' if fading else 'grows'} from day to day ({probability(found.trend.p_value)})"
-    return said + "."
-
-
-def spread_sentence(found: Spread) -> str:
-    """Return whether a metric's effect is the same in all levels of a segment."""
-    name = f"{found.metric.name} of {found.treatment} by {found.dimension}"
-    if found.found is None:
-        return f"{name}: not enough data to compare levels."
-    h = found.found
-    if found.state is SpreadState.WITHIN:
-        return f"{name}: spread within {percent(h.spread)}: every level's effect lies that near the overall one."
-    tested = f"{probability(found.p_adjusted)} after Holm, I² {percent(h.i_squared)}"
-    if found.state is SpreadState.HETEROGENEOUS:
-        return f"{name}: heterogeneous: levels differ in their effect ({tested})."
-    return f"{name}: not enough data: neither shown to be within {percent(h.spread)} nor shown to differ ({tested})."

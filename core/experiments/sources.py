@@ -88,6 +88,7 @@ class Parquet:
 
     Attributes:
         names: of its columns. misshapen: always zero.
+        simulated: how its learners were made up, as its metadata say; "" where they are real.
     """
 
     misshapen = 0
@@ -99,6 +100,7 @@ class Parquet:
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"{path}: the Parquet file can't be read ({error}); copy it again") from None
         self.names = list(self.file.schema_arrow.names)
+        self.simulated = (self.file.schema_arrow.metadata or {}).get(b"simulated", b"").decode("utf-8", "replace")
 
     def batches(self, wanted: list[str], limit: int = BATCH) -> Iterator[pa.RecordBatch]:
         """Yield columns, some rows at a time."""
@@ -117,7 +119,10 @@ class Csv:
 
     Attributes:
         names: of its columns. misshapen: rows left out so far, because they have another number of columns.
+        simulated: always "", for it has no place to say otherwise.
     """
+
+    simulated = ""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -5,6 +5,7 @@ __all__ = [
     "api",
     "business",
     "early",
+    "experiments",
     "figures",
     "headers",
     "html",

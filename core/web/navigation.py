@@ -32,6 +32,8 @@ NAVIGATION: dict[str, tuple[Entry, ...]] = {
         Entry("learner", "Learner", "person_search", "One learner: events, traits, cohort, version."),
     ),
     "Experiments": (
+        Entry("experiment", "Experiment", "science", "Is the new version better? Effects with intervals, by day."),
+        Entry("segments", "Segments", "donut_small", "For whom is it better? Effects by segment."),
         Entry("business_case", "Business case", "calculate", "What the new version is worth, and how sure that is."),
     ),
     "Running it": (

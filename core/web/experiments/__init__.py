@@ -1,0 +1,1 @@
+"""The Experiment and Segments pages: what they read, draw, and offer. Both show one experiment, loaded once."""
