@@ -14,6 +14,7 @@ from core.cli import (  # noqa: F401
     backup,
     bench,
     business,
+    calibrate,
     cohorts,
     delivery,
     demo_experiment,

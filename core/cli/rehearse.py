@@ -32,10 +32,10 @@ def rehearse(
     """Run the judge over recorded metrics: when would it have rolled back, held, gone on?"""
     try:
         plan = load_plan(plan_path)
-        groups = read_recorded(candidate, version=plan.candidate, where=_pair(where, "--where"), by=by)
+        groups = read_recorded(candidate, version=plan.candidate, where=pair(where, "--where"), by=by)
         old = None
         if baseline is not None:
-            old = read_recorded(baseline, version=plan.baseline, where=_pair(baseline_where, "--baseline-where"))
+            old = read_recorded(baseline, version=plan.baseline, where=pair(baseline_where, "--baseline-where"))
         elif baseline_where is not None:
             fail("--baseline-where goes with --baseline", USAGE)
     except (PlanError, RecordedError) as error:
@@ -57,7 +57,8 @@ def rehearse(
     out.print(table)
 
 
-def _pair(text: str | None, option: str) -> tuple[str, str] | None:
+def pair(text: str | None, option: str) -> tuple[str, str] | None:
+    """Return COLUMN=VALUE as two; ends the command where it is something else."""
     if text is None:
         return None
     column, equals, value = text.partition("=")

@@ -1,6 +1,6 @@
 """Delivery: plan -> samples -> verdict -> action. Is it safe?"""
 
-from core.delivery import quantities, words
+from core.delivery import calibration, quantities, words
 from core.delivery.describe import PlanDescription, describe
 from core.delivery.drift import Reading, read_switch, restore_switch
 from core.delivery.gate import GO, NO_GO, Decision, Tally, asked_of, tally
@@ -102,6 +102,7 @@ __all__ = [
     "asked_of",
     "assignment_salt",
     "back_to_baseline",
+    "calibration",
     "checkpoints",
     "decide",
     "decisions",

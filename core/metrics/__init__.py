@@ -20,9 +20,10 @@ from core.metrics.prometheus.states import NoData, QueryState
 from core.metrics.prometheus.template import fill
 from core.metrics.push import Aggregated, ProbeRecord, RequestRecord, Spans, aggregate, refused
 from core.metrics.pushed import Push, Sender, note_push, senders
-from core.metrics.recorded import Group, Recorded, RecordedError, Rejected, read_recorded
+from core.metrics.recorded import COLUMNS, Group, Recorded, RecordedError, Rejected, read_recorded
 
 __all__ = [
+    "COLUMNS",
     "FIGURES",
     "GAUGES",
     "Aggregated",

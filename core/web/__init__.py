@@ -14,6 +14,7 @@ __all__ = [
     "palette",
     "parts",
     "reading",
+    "rehearsing",
     "server",
     "signin",
     "signoff_parts",

@@ -23,6 +23,7 @@ from core.web.views.pulse import Pulse
 from core.web.views.rows import FigureRow
 from core.web.views.signoff import GateView, SeatRow
 from core.web.views.system import DrillRow
+from core.web.views.trial import TrialView
 
 _STYLE = Path(__file__).with_name("style.css")
 _COLOURS = ("baseline", "candidate", "good", "watch", "bad", "muted", "line", "ground")
@@ -349,6 +350,28 @@ def seats(rows: Iterable[SeatRow]) -> Html:
         return badge(row.mark), row.seat.capitalize(), join([row.who, _small(row.when)]), row.comment
 
     return _table(("Decision", "Seat", "Who", "Comment"), map(cells, rows))
+
+
+def trial(view: TrialView) -> Html:
+    """Return what came of a trial of an alarm, as a sentence."""
+    return el(
+        "section",
+        badge(view.mark),
+        el("h1", view.title),
+        el("p", view.detail),
+        cls=f"cc-headline cc-edge-{view.mark.tone}",
+    )
+
+
+def trial_faults(view: TrialView) -> Html:
+    """Return what the alarm did with each fault, as a table."""
+    heads = ("", "Fault", "Alarm", "Score", "Figure", "Rule of thumb")
+    return _table(heads, ((badge(mark), *cells) for mark, *cells in view.faults))
+
+
+def everyday(view: TrialView) -> Html:
+    """Return what is everyday for a service, a row a figure."""
+    return _table(("Figure", "Median", "95th worst percentile"), view.everyday)
 
 
 def pairs(found: Iterable[tuple[str, str]]) -> Html:

@@ -38,6 +38,7 @@ NAVIGATION: dict[str, tuple[Entry, ...]] = {
     ),
     "Running it": (
         Entry("sources", "Sources", "sensors", "Where figures come from, and whether they come."),
+        Entry("rehearsal", "Rehearsal", "theater_comedy", "What an alarm would have caught, on your own records."),
         Entry("system", "System", "dns", "Monitor, database, versions, rollback drills."),
     ),
 }
