@@ -31,19 +31,20 @@ from tests.conftest import ROOT, port_of_its_own
 class Real:
     """`canary api` as a process, its store, and a deployment of the default plan at 1 %."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
-        settings = Settings(home=home)
-        self.store = Store.open(settings.url, home)
+        home.mkdir(exist_ok=True)
+        here = Settings(home=home)
+        self.store = Store.open(here.url, home)
         self.flags = FlagService(self.store)
         deliveries = Deliveries(self.store, self.flags)
         self.deployment = deliveries.create(load_plan(ROOT / "data/plans/default.yaml"), "test").id
         deliveries.command(self.deployment, Command(Action.START, "test", "to test"))
-        self.tokens = load_tokens(settings)
+        self.tokens = load_tokens(here)
         self.port = port_of_its_own()
         self.url = f"http://127.0.0.1:{self.port}"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CANARY_")}
-        environment |= {"CANARY_HOME": str(home), "CANARY_MONITOR": "false"}
+        environment |= {"CANARY_HOME": str(home), "CANARY_MONITOR": "false", **settings}
         self.log = home / "server.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(

@@ -42,7 +42,8 @@ class Counts:
         self.records = counter("records_received", "Request and probe records pushed.", "result")
         self.records_rejected = counter("records_rejected", "Request and probe records refused.", "reason")
         self.records_dropped = counter("records_dropped", "Records that senders say they had to drop.", "flag")
-        self.pushes_refused = counter("pushes_refused", "Pushes answered 429 or 503.", "reason")
+        self.pushes_refused = counter("pushes_refused", "Pushes that were told to come back later.", "reason")
+        self.pushes_refused.labels("busy")  # so that the first one is a rise from 0, which a rate sees
         self.push_seconds = Histogram(
             "push_seconds",
             "From a push's last byte to its answer.",
