@@ -33,7 +33,7 @@ LOOKS = 480
 SEED = 20251031
 ALPHA = 0.05
 TEST = RatioTest(ALPHA)
-SPREAD = RatioTest(ALPHA, spread_out=True)
+JUDGE = RatioTest(ALPHA, spread_out=True, horizon=LOOKS)
 _CHUNK = 100  # runs whose looks are worked on at once: bounds memory, and stays in the cache
 
 Floats = NDArray[np.float64]
@@ -292,7 +292,7 @@ LASTING_BURSTS = Arms(own=0.5, memory=0.8)
 def nulls(runs: int = 1000, seed: int = SEED) -> Iterator[Null]:
     """Yield the table of false rollbacks."""
     rng = np.random.default_rng(seed)
-    plain, spread, fallback = e_process(TEST), e_process(SPREAD), differences(TEST)
+    plain, judge, fallback = e_process(TEST), e_process(JUDGE), differences(TEST)
     wider = RatioTest(ALPHA, margin=1.25)
     for what, arms in (
         ("independent", Arms()),
@@ -306,7 +306,15 @@ def nulls(runs: int = 1000, seed: int = SEED) -> Iterator[Null]:
     yield counted(
         "independent, exactly at a margin of x1.25", "e-process", Arms(ratio=1.25), e_process(wider), rng, runs
     )
-    yield counted("independent", "e-process without its strongest look", Arms(), spread, rng, runs)
+    yield counted("independent", "e-process, from any look on", Arms(), judge, rng, runs)
+    yield counted(
+        "a rate that both share drifts, up to x3, over an hour",
+        "the same",
+        Arms(shared=0.5, memory=0.99),
+        judge,
+        rng,
+        runs,
+    )
     yield counted("independent", "per-look differences", Arms(), fallback, rng, runs)
     for what, arms in (
         ("bursts of each version", BURSTS),
@@ -314,9 +322,9 @@ def nulls(runs: int = 1000, seed: int = SEED) -> Iterator[Null]:
     ):
         yield counted(what, "e-process (not to be used here)", arms, plain, rng, runs)
         yield counted(what, "per-look differences", arms, fallback, rng, runs)
-        yield counted(what, "judge's rule, baseline known before", arms, guarded(SPREAD, arms, rng), rng, runs)
-        yield counted(what, "judge's rule, nothing known before", arms, guarded(SPREAD), rng, runs)
-    yield counted("independent", "judge's rule, nothing known before", Arms(), guarded(SPREAD), rng, runs)
+        yield counted(what, "judge's rule, baseline known before", arms, guarded(JUDGE, arms, rng), rng, runs)
+        yield counted(what, "judge's rule, nothing known before", arms, guarded(JUDGE), rng, runs)
+    yield counted("independent", "judge's rule, nothing known before", Arms(), guarded(JUDGE), rng, runs)
     for what, learners in (
         ("learners who come back and differ strongly", Learners()),
         ("the same, one visit in ten brings anything", Learners(buys=0.1)),
@@ -375,8 +383,8 @@ def delays(runs: int = 200, seed: int = SEED) -> Iterator[Delay]:
     rng = np.random.default_rng(seed)
     rules: list[tuple[str, Arms, Callable[[Counts], Floats]]] = [
         ("e-process", Arms(), e_process(TEST)),
-        ("e-process without its strongest look", Arms(), e_process(SPREAD)),
-        ("the same, margin x1.25", Arms(), e_process(RatioTest(ALPHA, margin=1.25, spread_out=True))),
+        ("e-process, from any look on", Arms(), e_process(JUDGE)),
+        ("the same, margin x1.25", Arms(), e_process(replace(JUDGE, margin=1.25))),
         ("per-look differences", Arms(), differences(TEST)),
         ("per-look differences, bursts", BURSTS, differences(TEST)),
         ("e-process, 0.2 errors a look", Arms(candidate=45, baseline=4455, rate=0.004), e_process(TEST)),

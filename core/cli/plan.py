@@ -51,7 +51,7 @@ def check(
         print_json({"ok": True, **description.as_json(), "table": [row.as_json() for row in rows]})
         return
     out.print(escape(description.text()), soft_wrap=True)
-    table = Table(title=f"By simulation, {runs:,} roll-outs a row", title_justify="left")
+    table = Table(title=f"The triggers, by simulation, {runs:,} roll-outs a row", title_justify="left")
     for heading in ("phase", "what happens", "the plan", "half within", "90 % within"):
         table.add_column(heading)
     for row in rows:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 from core.delivery import words
 from core.delivery.needs import Rate, Traffic, rate_of, window
-from core.delivery.plan import WARN_ONLY, Figure, Limit, Phase, Plan, Trigger
+from core.delivery.plan import RELATIVE, WARN_ONLY, Figure, Guardrail, Limit, Phase, Plan, Trigger
 from core.delivery.quantities import say_duration, say_moment, say_share
 
-_NOT_YET = frozenset({Figure.ROI, Figure.SEGMENT_SPREAD})
+_NOT_YET = frozenset({Figure.SEGMENT_SPREAD})
 _ENOUGH_POWER = 0.8
 
 
@@ -31,21 +31,32 @@ def shortage(rate: Rate, needs: int, expected: int) -> str:
 
 def unmeasured_criterion(plan: Plan, figure: Figure, phase: Phase) -> str:
     """Say why a figure isn't measured as a phase's criterion; "" where it is."""
-    if figure is Figure.REVENUE:
-        return f"as nobody is left with {plan.baseline} to compare with" if phase.share >= 1 else ""
+    if figure in RELATIVE:
+        return "" if phase.has_baseline else f"as nobody is left with {plan.baseline} to compare with"
     return _unmeasured(plan, figure)
 
 
 def unmeasured_trigger(plan: Plan, figure: Figure) -> str:
     """Say why a figure isn't measured as a trigger; "" where it is."""
-    if figure is Figure.REVENUE:
-        return "as looking at it all the time takes an always-valid interval, which there is none of yet"
+    if figure in RELATIVE and not any(phase.has_baseline for phase in plan.phases):
+        return f"as nobody is ever left with {plan.baseline} to compare with"
     return _unmeasured(plan, figure)
+
+
+def unmeasured_guardrail(plan: Plan, guardrail: Guardrail) -> str:
+    """Say why a guardrail is never measured; "" where it is, in a phase at least."""
+    if not any(phase.has_baseline for phase in plan.phases):
+        return f"as nobody is ever left with {plan.baseline} to compare with"
+    if guardrail.figure is Figure.SLOW_REQUESTS and plan.latency_limit_ms() is None:
+        return "as no trigger on latency_p99 says from when on a request is slow"
+    return ""
 
 
 def _unmeasured(plan: Plan, figure: Figure) -> str:
     if figure in _NOT_YET:
         return "as no source gives it yet"
+    if figure is Figure.SLOW_REQUESTS and plan.latency_limit_ms() is None:
+        return "as no trigger on latency_p99 says from when on a request is slow"
     if figure is Figure.DISAGREEMENT and plan.compare_share <= 0:
         return "as no answers are compared (disagreement.compare is 0 %)"
     return ""
@@ -60,10 +71,19 @@ def _warnings(plan: Plan, traffic: Traffic) -> Iterator[str]:
         ends = before.starts + before.lasts_s
         if phase.starts < ends:
             yield f"{phase.name}: begins at {say_moment(ends)} at the earliest, when {before.name} ends, after its date"
-    if plan.phases[-1].share < 1:
+    if plan.phases[-1].share < 1 and not plan.phases[-1].hold_back:
         yield f"{plan.phases[-1].name}: the plan ends at {say_share(plan.phases[-1].share)} of the learners"
     for trigger in plan.triggers:
         yield from _trigger_warnings(plan, trigger, traffic)
+    for guardrail in plan.guardrails:
+        if unmeasured := unmeasured_guardrail(plan, guardrail):
+            yield f"guardrail {guardrail.figure.label}{words.place(guardrail)} is not measured, {unmeasured}"
+    alone = [p.name for p in plan.phases if not p.has_baseline]
+    if alone and (plan.guardrails or plan.relative_triggers()):
+        yield (
+            f"{', '.join(alone)}: guardrails and figures against {plan.baseline} are not measured, as nobody is left "
+            'with it; "hold_back: 1 %" would leave some'
+        )
     if all(t.then != "roll back" for t in plan.triggers):
         yield "triggers: every one only holds; nothing but silence rolls back by itself"
 

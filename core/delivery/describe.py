@@ -7,10 +7,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from core.delivery import words
-from core.delivery.advice import shortage, unmeasured_criterion, unmeasured_trigger, warnings
+from core.delivery.advice import (
+    shortage,
+    unmeasured_criterion,
+    unmeasured_guardrail,
+    unmeasured_trigger,
+    warnings,
+)
+from core.delivery.detection import HARM, time_until_seen
 from core.delivery.needs import Traffic, rate_of, window
-from core.delivery.plan import WARN_ONLY, Figure, Limit, Phase, Plan, Trigger
+from core.delivery.plan import COMPARED_COUNTS, RELATIVE, WARN_ONLY, Figure, Guardrail, Limit, Phase, Plan, Trigger
 from core.delivery.quantities import say_duration, say_moment, say_share
+from core.delivery.simulate import HEALTHY
 
 _OVER = {">": "more than", ">=": "at least", "<": "less than", "<=": "at most"}
 
@@ -81,6 +89,33 @@ class TriggerDescription:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenAfter:
+    """How long a harm would take to be seen in half of all roll-outs, computed.
+
+    Attributes:
+        phase: its name. rate: of the baseline's bad requests. ratio: of the candidate's to it.
+        seconds: of the plan's time. within: the phase lasts that long.
+    """
+
+    phase: str
+    rate: float
+    ratio: float
+    seconds: float
+    within: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GuardrailDescription:
+    """What is compared with the baseline at every sample. `alpha`: in each phase."""
+
+    figure: str
+    then: str
+    sentence: str
+    alpha: float
+    seen_after: tuple[SeenAfter, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PlanDescription:
     """A plan in words. `headline` and `rules` are sentences; `warnings` say what is unwise or isn't measured."""
 
@@ -94,6 +129,7 @@ class PlanDescription:
     headline: tuple[str, ...]
     phases: tuple[PhaseDescription, ...]
     triggers: tuple[TriggerDescription, ...]
+    guardrails: tuple[GuardrailDescription, ...]
     rules: tuple[str, ...]
     warnings: tuple[str, ...]
 
@@ -112,6 +148,8 @@ class PlanDescription:
             lines += ["", f"Phase {number}, {phase.name}", *(f"  {s}" for s in phase.sentences), "  Criteria"]
             lines += [f"  {b}" for b in bullets(c.sentence for c in phase.criteria)]
         lines += ["", "In every phase, at once", *bullets(t.sentence for t in self.triggers)]
+        if self.guardrails:
+            lines += ["", "Against the baseline, at every sample", *bullets(g.sentence for g in self.guardrails)]
         lines += ["", "How it is judged", *bullets(self.rules)]
         if self.warnings:
             lines += ["", "Warnings", *bullets(self.warnings)]
@@ -143,6 +181,7 @@ def describe(
         headline=tuple(_headline(plan, traffic)),
         phases=tuple(_phase(plan, index, traffic) for index in range(len(plan.phases))),
         triggers=tuple(_trigger(plan, trigger, traffic) for trigger in plan.triggers),
+        guardrails=tuple(_guardrail(plan, guardrail, traffic) for guardrail in plan.guardrails),
         rules=tuple(_rules(plan)),
         warnings=tuple(warnings(plan, traffic)),
     )
@@ -178,7 +217,9 @@ def _phase(plan: Plan, index: int, traffic: Traffic) -> PhaseDescription:
     who = f"{say_share(phase.share)} of the learners"
     if learners is not None and traffic.learners is not None:
         who += f" ({words.count(learners)} of {words.count(traffic.learners)})"
-    others = f", the others {plan.baseline}" if phase.share < 1 else ""
+    others = f", the others {plan.baseline}" if phase.has_baseline else ""
+    if phase.hold_back:
+        others = f"; {say_share(phase.hold_back)} are held back with {plan.baseline}, to compare with"
     sentences = [
         f"{who} get {plan.candidate}{others}.",
         f"{_begins(plan, index)}, {_lasts(phase)}.",
@@ -264,9 +305,10 @@ def _unrated(plan: Plan, limit: Limit) -> str:
     what = f"{limit.figure.label} {words.limit(limit)}"
     if limit.figure in WARN_ONLY:
         return f"{what}: warns only"
-    if limit.figure is Figure.REVENUE:
+    if limit.figure in RELATIVE:
+        per = "" if limit.figure is Figure.ROI else f", per {plan.revenue_unit}"
         return (
-            f"{what}: looked at once, at the end, per {plan.revenue_unit}; met where the interval around it shows no "
+            f"{what}: looked at once, at the end{per}; met where the interval around it shows no "
             "harm, and printed with the smallest harm it could have shown"
         )
     return "no open incident of this deployment" if limit.op == "==" else f"{what}, of this deployment"
@@ -280,6 +322,9 @@ def _trigger(plan: Plan, trigger: Trigger, traffic: Traffic) -> TriggerDescripti
         sentence = f"{sentence}: not measured, {unmeasured}; never acts."
         return TriggerDescription(limit.figure, trigger.then, sentence, None)
     rate = rate_of(plan, limit, traffic, first.share)
+    if limit.figure in RELATIVE:
+        how = "the whole interval of the phase so far, valid at every look, must be beyond it"
+        return TriggerDescription(limit.figure, trigger.then, f"{sentence}: {how}.", trigger.hold_s)
     if rate is None:
         return TriggerDescription(limit.figure, trigger.then, f"{sentence}.", trigger.hold_s)
     window_s = window(plan, trigger, rate)
@@ -303,6 +348,48 @@ def _trigger(plan: Plan, trigger: Trigger, traffic: Traffic) -> TriggerDescripti
         trials,
         least,
     )
+
+
+def _guardrail(plan: Plan, guardrail: Guardrail, traffic: Traffic) -> GuardrailDescription:
+    figure, alpha = guardrail.figure, plan.alpha_of(guardrail)
+    verb = "Rolls back" if guardrail.then == "roll back" else "Holds"
+    more = "more" if guardrail.limit.op.startswith(">") else "less"
+    than = f"{more} than {plan.baseline}'s" if guardrail.margin == 1 else f"{more} than {guardrail.margin:g} times "
+    than = than if guardrail.margin == 1 else f"{than}{plan.baseline}'s"
+    slow = ""
+    if figure is Figure.SLOW_REQUESTS and (limit_ms := plan.latency_limit_ms()) is not None:
+        slow = f" (slower than {words.exact(Figure.LATENCY_P99, limit_ms)})"
+    what = f"{plan.candidate}'s {figure.label}{slow}{words.place(guardrail)}"
+    sentence = f"{verb} when {what} is shown to be {than}, p at most {words.exact_probability(alpha)} at every look"
+    if unmeasured := unmeasured_guardrail(plan, guardrail):
+        return GuardrailDescription(figure, guardrail.then, f"{sentence}: not measured, {unmeasured}.", alpha, ())
+    if guardrail.figure not in COMPARED_COUNTS:
+        ranks = f"{sentence}. Compared sample by sample, by rank, where a source gives it ready-made."
+        return GuardrailDescription(figure, guardrail.then, ranks, alpha, ())
+    seen = tuple(_seen(plan, guardrail, traffic))
+    told = [_told(phase, [s for s in seen if s.phase == phase.name]) for phase in plan.phases]
+    if seen:
+        sentence += f". Computed at this traffic, {seen[0].ratio:g} times {plan.baseline}'s would be seen"
+        sentence += f" {'; '.join(t for t in told if t)}"
+    return GuardrailDescription(figure, guardrail.then, f"{sentence}.", alpha, seen)
+
+
+def _seen(plan: Plan, guardrail: Guardrail, traffic: Traffic) -> Iterator[SeenAfter]:
+    figure = Figure.LATENCY_P99 if guardrail.figure is Figure.SLOW_REQUESTS else guardrail.figure
+    ratio = HARM if guardrail.margin < HARM else 2 * guardrail.margin
+    for phase in plan.phases:
+        for condition in HEALTHY:
+            seconds = time_until_seen(plan, guardrail, phase, traffic, condition.rate(figure), ratio)
+            if seconds is not None:
+                yield SeenAfter(phase.name, condition.rate(figure), ratio, seconds, seconds <= phase.lasts_s)
+
+
+def _told(phase: Phase, seen: list[SeenAfter]) -> str:
+    if not seen:
+        return ""
+    times = [f"{words.roughly(s.seconds)} where that is {words.percent(s.rate)}" for s in seen]
+    end = "" if all(s.within for s in seen) else f" (the phase lasts {say_duration(phase.lasts_s)})"
+    return f"in {phase.name} after about {_joined(times, 'or')}{end}"
 
 
 def _beyond(plan: Plan, limit: Limit) -> str:
@@ -340,6 +427,13 @@ def _rules(plan: Plan) -> Iterator[str]:
     )
     if plan.compare_share > 0:
         yield f"{say_share(plan.compare_share)} of {plan.candidate}'s answers are compared with {plan.baseline}'s."
+    if plan.guardrails or plan.relative_triggers():
+        tests = len(plan.guardrails) + len(plan.relative_triggers())
+        yield (
+            f"A candidate that is no worse than allowed is stopped by any comparison with {plan.baseline} in at most "
+            f"{say_share(plan.guardrail_alpha)} of attempts, however often one looks: the chance is split over "
+            f"{tests} {'comparison' if tests == 1 else 'comparisons'} and the phases with a baseline."
+        )
     if any(limit.figure is Figure.REVENUE for limit in _limits(plan)):
         yield f"Revenue is counted per {plan.revenue_unit}, in {plan.currency}."
     needed, of = plan.gauge_quorum

@@ -6,60 +6,27 @@ when either is certain enough. Each finding carries the numbers it was made from
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from core.delivery import evidence, words
+from core.delivery.business import business_criterion, business_trigger
 from core.delivery.evidence import Floats, Ints
+from core.delivery.guardrails import guardrail_finding
 from core.delivery.model import FigureState, Finding, Role, Verdict
-from core.delivery.plan import WARN_ONLY, Figure, Limit, Phase, Plan, Trigger
+from core.delivery.plan import RELATIVE, WARN_ONLY, Figure, Limit, Phase, Plan, Trigger
+from core.delivery.scene import Place, Scene, Sides, plain
 from core.delivery.series import TOLERANCE_S, Series
-from core.experiments import LEVEL, compare, revenue
 from core.store import BusinessSums, histogram
 
-_WITHOUT_SOURCE = frozenset({Figure.ROI, Figure.SEGMENT_SPREAD})
 _OF_REQUESTS = frozenset({Figure.ERROR_RATE, Figure.FALLBACK_RATE})
 _TRIALS = {Figure.AVAILABILITY: "probes", Figure.DISAGREEMENT: "answers compared"}
 # A source may count answered probes or answered requests as available: the sentence fits both.
 _COUNTED = {**_TRIALS, Figure.AVAILABILITY: "answered"}
 _BEST = {Figure.AVAILABILITY: 1.0, Figure.CACHE_HIT_RATE: 1.0}
-
-
-@dataclass(frozen=True, slots=True)
-class _Scene:
-    """All that a finding is made from: one phase, both versions, one moment."""
-
-    plan: Plan
-    candidate: Series
-    baseline: Series
-    now: float
-    started: float
-    ended: bool
-    ends: float
-    heard_since: float
-    business: Mapping[str, BusinessSums]
-    has_baseline: bool
-    open_incidents: int | None
-
-    @property
-    def elapsed_s(self) -> float:
-        return max(0.0, self.now - self.started)
-
-    def silent_s(self, figure: Figure | None = None) -> float:
-        """Plan seconds since a figure's source was heard, while somebody was listening."""
-        heard = self.candidate.last_heard(figure)
-        return max(0.0, self.now - max(self.heard_since, heard if heard is not None else self.heard_since))
-
-    @property
-    def age_s(self) -> float:
-        """Plan seconds since the source of requests was heard, whether or not somebody listened."""
-        heard = self.candidate.last_heard()
-        return max(0.0, self.now - (heard if heard is not None else self.started))
-
-    def is_silent(self, figure: Figure | None = None) -> bool:
-        return self.silent_s(figure) >= self.plan.silent_after_s
 
 
 def judge(
@@ -74,6 +41,8 @@ def judge(
     business: Mapping[str, BusinessSums] | None = None,
     open_incidents: int | None = 0,
     listening_since: float | None = None,
+    places: Mapping[Place, Sides] | None = None,
+    since_resumed: float | None = None,
 ) -> Verdict:
     """Judge a phase at one moment.
 
@@ -81,7 +50,8 @@ def judge(
         plan: what is asked of the candidate.
         phase: the one under way.
         candidate, baseline: their samples; those outside [phase_started, now] are left out, so that a series may be
-            kept through all phases. A span still open at `now` is left out, too.
+            kept through all phases. A span still open at `now` is left out, too. Of samples from before the phase it is
+            told how much counts vary.
         now: plan time.
         phase_started: plan time.
         ended: the phase's time is up: what is looked at only once (revenue) is looked at.
@@ -89,8 +59,11 @@ def judge(
         open_incidents: tied to this deployment; None where nobody keeps them.
         listening_since: plan time from which samples could have been received without a break; silence is counted
             from there at the earliest.
+        places: the samples of one segment and region, for the guardrails that ask for it.
+        since_resumed: plan time at which a person last let a held phase go on; by default its start. A guardrail that
+            only holds needs evidence from after that to hold once more.
     """
-    scene = _Scene(
+    scene = Scene(
         plan=plan,
         candidate=candidate.between(phase_started, now),
         baseline=baseline.between(phase_started, now),
@@ -100,8 +73,11 @@ def judge(
         ends=phase_started + phase.lasts_s,
         heard_since=max(phase_started, listening_since if listening_since is not None else phase_started),
         business=business or {},
-        has_baseline=phase.share < 1.0,
+        has_baseline=phase.has_baseline,
         open_incidents=open_incidents,
+        before=(candidate.between(-math.inf, phase_started), baseline.between(-math.inf, phase_started)),
+        places=places or {},
+        since_resumed=phase_started if since_resumed is None else since_resumed,
     )
     criteria = tuple(_criterion(scene, limit) for limit in phase.criteria)
     triggers = tuple(_trigger(scene, trigger) for trigger in plan.triggers)
@@ -114,6 +90,7 @@ def judge(
         silent_s=scene.silent_s(),
         age_s=scene.age_s,
         state=worst(criteria),
+        guardrails=tuple(guardrail_finding(scene, guardrail) for guardrail in plan.guardrails),
     )
 
 
@@ -131,7 +108,7 @@ def worst(criteria: tuple[Finding, ...]) -> FigureState:
 # --- criteria
 
 
-def _criterion(scene: _Scene, limit: Limit) -> Finding:
+def _criterion(scene: Scene, limit: Limit) -> Finding:
     finding = _without_samples(scene, Role.CRITERION, limit, 0.0)
     if finding is None:
         counts = _counts(scene, scene.candidate, limit)
@@ -145,7 +122,7 @@ def _criterion(scene: _Scene, limit: Limit) -> Finding:
     return _unless_silent(scene, finding)
 
 
-def _pooled_criterion(scene: _Scene, limit: Limit, events: Ints, trials: Ints) -> Finding:
+def _pooled_criterion(scene: Scene, limit: Limit, events: Ints, trials: Ints) -> Finding:
     plan, about = scene.plan, limit.figure
     share, high_is_bad, inclusive = bad_share(limit, Role.CRITERION)
     x, n = int(events.sum()), int(trials.sum())
@@ -180,7 +157,7 @@ def _pooled_criterion(scene: _Scene, limit: Limit, events: Ints, trials: Ints) -
     return replace(finding, state=state, wait_s=wait_s, sentence=said)
 
 
-def _gauge_criterion(scene: _Scene, limit: Limit, values: Floats) -> Finding:
+def _gauge_criterion(scene: Scene, limit: Limit, values: Floats) -> Finding:
     """Judge what doesn't pool: samples that miss the limit, as a share of all, against N of M.
 
     Each sample counts as one trial, which takes them for independent: where a bad spell spans samples the interval is
@@ -220,8 +197,10 @@ def _gauge_criterion(scene: _Scene, limit: Limit, values: Floats) -> Finding:
 # --- triggers
 
 
-def _trigger(scene: _Scene, trigger: Trigger) -> Finding:
+def _trigger(scene: Scene, trigger: Trigger) -> Finding:
     limit = trigger.limit
+    if limit.figure in RELATIVE:
+        return business_trigger(scene, trigger)
     finding = _without_samples(scene, Role.TRIGGER, limit, trigger.hold_s)
     if finding is None:
         counts = _counts(scene, scene.candidate, limit)
@@ -271,7 +250,7 @@ def bad_share(limit: Limit, role: Role) -> tuple[float, bool, bool]:
     return min(1.0, max(0.0, round(share, 12))), high_is_bad, at_limit_is_bad
 
 
-def _pooled_trigger(scene: _Scene, trigger: Trigger, events: Ints, trials: Ints) -> Finding:
+def _pooled_trigger(scene: Scene, trigger: Trigger, events: Ints, trials: Ints) -> Finding:
     limit, series = trigger.limit, scene.candidate
     rule = rule_of(scene.plan, trigger, series.interval_s)
     _, high_is_bad, _ = bad_share(limit, Role.TRIGGER)
@@ -308,7 +287,7 @@ def _pooled_trigger(scene: _Scene, trigger: Trigger, events: Ints, trials: Ints)
 
 
 def _baseline_as_bad(
-    scene: _Scene, trigger: Trigger, rule: evidence.Rule, bad: int, trials: int, begin: float, until: float
+    scene: Scene, trigger: Trigger, rule: evidence.Rule, bad: int, trials: int, begin: float, until: float
 ) -> bool:
     """Say whether the baseline is beyond the limit, too, with as much evidence, and the candidate is not worse.
 
@@ -327,7 +306,7 @@ def _baseline_as_bad(
     return not evidence.is_worse(bad, trials, int(x[0]), int(n[0]), scene.plan.evidence)
 
 
-def _gauge_trigger(scene: _Scene, trigger: Trigger, values: Floats) -> Finding:
+def _gauge_trigger(scene: Scene, trigger: Trigger, values: Floats) -> Finding:
     plan, limit, series = scene.plan, trigger.limit, scene.candidate
     told = ~np.isnan(values)
     interval_s = max(plan.sample_s, series.interval_s)
@@ -366,79 +345,34 @@ def _gauge_trigger(scene: _Scene, trigger: Trigger, values: Floats) -> Finding:
 # --- figures without samples
 
 
-def _without_samples(scene: _Scene, role: Role, limit: Limit, hold_s: float) -> Finding | None:
+def _without_samples(scene: Scene, role: Role, limit: Limit, hold_s: float) -> Finding | None:
     """Judge what is not in the samples; None of what is."""
     about = limit.figure
     if about is Figure.INCIDENTS:
         return _incidents(scene, role, limit, hold_s)
-    if about is Figure.REVENUE and role is Role.CRITERION:
-        return _revenue_criterion(scene, limit)
-    if about in _WITHOUT_SOURCE:
-        return _plain(
+    if about in RELATIVE and role is Role.CRITERION:
+        return business_criterion(scene, limit)
+    if about is Figure.SEGMENT_SPREAD:
+        return plain(
             role, limit, FigureState.NOT_MEASURED, f"{about.label}: not measured, no source gives it yet", hold_s
         )
-    if about is Figure.REVENUE:
-        said = f"{about.label}: not measured as a trigger, which needs an always-valid interval"
-        return _plain(role, limit, FigureState.NOT_MEASURED, said, hold_s)
     if limit.op == "==":
         said = f"{about.label}: no sample can show that it is {words.limit(limit)}; use <, <=, > or >="
         state = FigureState.INCONCLUSIVE if role is Role.CRITERION else FigureState.NOT_MEASURED
-        return _plain(role, limit, state, said, hold_s)
+        return plain(role, limit, state, said, hold_s)
     return None
 
 
-def _incidents(scene: _Scene, role: Role, limit: Limit, hold_s: float) -> Finding:
+def _incidents(scene: Scene, role: Role, limit: Limit, hold_s: float) -> Finding:
     count = scene.open_incidents
     if count is None:
         said = f"{limit.figure.label}: not measured, no source gives it"
-        return _plain(role, limit, FigureState.NOT_MEASURED, said, hold_s)
+        return plain(role, limit, FigureState.NOT_MEASURED, said, hold_s)
     bad = limit.holds(count) if role is Role.TRIGGER else not limit.holds(count)
     said = f"{words.count(count)} open {'incident' if count == 1 else 'incidents'}"
     said += f"; {'limit' if role is Role.TRIGGER else 'must be'} {words.limit(limit)}"
     state = FigureState.FAIL if bad else FigureState.PASS
-    return replace(_plain(role, limit, state, said, hold_s), value=float(count))
-
-
-def _revenue_criterion(scene: _Scene, limit: Limit) -> Finding:
-    plan, about = scene.plan, limit.figure
-
-    def not_yet(state: FigureState, why: str) -> Finding:
-        return _plain(Role.CRITERION, limit, state, f"{about.label}: {why}")
-
-    if not scene.has_baseline:
-        return not_yet(FigureState.NOT_MEASURED, "not measured, no learner is left at the baseline to compare with")
-    sums = [scene.business.get(plan.candidate), scene.business.get(plan.baseline)]
-    means = [revenue(s, plan.revenue_unit) if s is not None else None for s in sums]
-    if any(s is None for s in sums):
-        return not_yet(FigureState.NOT_MEASURED, "not measured, no source gives it for both versions")
-    fewest = min(s.learners for s in sums if s is not None)
-    if means[0] is None or means[1] is None or fewest < plan.min_requests:
-        said = f"{words.count(fewest)} of {words.count(plan.min_requests)} learners needed in each version"
-        wait_s = scene.elapsed_s * (plan.min_requests / fewest - 1) if fewest else None
-        return replace(not_yet(FigureState.COLLECTING, said), wait_s=wait_s)
-    seen = compare(means[0], means[1])
-    if seen is None or seen.low is None or seen.high is None:
-        return not_yet(FigureState.INCONCLUSIVE, "the baseline's own revenue is not clearly above zero")
-    finding = replace(
-        not_yet(FigureState.COLLECTING, ""),
-        value=seen.relative,
-        trials=means[0].learners,
-        span_s=scene.elapsed_s,
-    )
-    learners = " learners against ".join(words.count(mean.learners) for mean in (seen.candidate, seen.baseline))
-    per = f"{words.percent(seen.relative, signed=True)} per {plan.revenue_unit}, {learners}"
-    if not scene.ended:
-        said = f"{about.label} {per}, so far; looked at once, at the phase's end; must be {words.limit(limit)}"
-        return replace(finding, wait_s=max(0.0, scene.ends - scene.now), sentence=said)
-    harmed = all(not limit.holds(bound) for bound in (seen.low, seen.high))
-    interval = f"{_interval(replace(finding, low=seen.low, high=seen.high))} at {words.percent(LEVEL)} confidence"
-    verdict = "all of it misses the limit" if harmed else "no evidence of harm"
-    said = (
-        f"{about.label} {per}, {interval}: {verdict}; must be {words.limit(limit)};"
-        f" this phase could have seen a difference of {words.percent(seen.smallest)} or more"
-    )
-    state = FigureState.FAIL if harmed else FigureState.PASS
-    return replace(finding, state=state, low=seen.low, high=seen.high, sentence=said)
+    return replace(plain(role, limit, state, said, hold_s), value=float(count))
 
 
 # --- shared
@@ -448,25 +382,21 @@ def _minimum(plan: Plan, about: Figure) -> int:
     return plan.min_requests if about.quantile is None else plan.min_requests_quantile
 
 
-def _counts(scene: _Scene, series: Series, limit: Limit) -> tuple[Ints, Ints] | None:
+def _counts(scene: Scene, series: Series, limit: Limit) -> tuple[Ints, Ints] | None:
     return series.counts(limit.figure, limit.value, scene.plan.latency_limit_ms())
 
 
-def _plain(role: Role, limit: Limit, state: FigureState, sentence: str, hold_s: float = 0.0) -> Finding:
-    return Finding(role=role, limit=limit, state=state, sentence=sentence, hold_s=hold_s)
-
-
-def _empty(scene: _Scene, role: Role, limit: Limit, hold_s: float) -> Finding:
+def _empty(scene: Scene, role: Role, limit: Limit, hold_s: float) -> Finding:
     """Say why there is no figure: its source is silent, it has nothing to say yet, or nobody gives it."""
     about, series = limit.figure, scene.candidate
     label = about.label
     if scene.is_silent(about):
         said = f"{label}: no sample for {words.duration(scene.silent_s(about))}"
-        return _plain(role, limit, FigureState.SILENT, said, hold_s)
+        return plain(role, limit, FigureState.SILENT, said, hold_s)
     of_requests = about in _OF_REQUESTS or about.quantile is not None
     untold = series.counts(about, limit.value, None) is None and about not in WARN_ONLY
     if not len(series):
-        return _plain(role, limit, FigureState.COLLECTING, f"{label}: no sample yet", hold_s)
+        return plain(role, limit, FigureState.COLLECTING, f"{label}: no sample yet", hold_s)
     if of_requests and not untold and not series.total("requests"):
         fallbacks = series.total("fallbacks")
         said = (
@@ -474,13 +404,13 @@ def _empty(scene: _Scene, role: Role, limit: Limit, hold_s: float) -> Finding:
             if fallbacks
             else f"{label}: no request yet"
         )
-        return _plain(role, limit, FigureState.COLLECTING, said, hold_s)
-    return _plain(role, limit, FigureState.NOT_MEASURED, f"{label}: not measured, no source gives it", hold_s)
+        return plain(role, limit, FigureState.COLLECTING, said, hold_s)
+    return plain(role, limit, FigureState.NOT_MEASURED, f"{label}: not measured, no source gives it", hold_s)
 
 
-def _unless_silent(scene: _Scene, finding: Finding) -> Finding:
+def _unless_silent(scene: Scene, finding: Finding) -> Finding:
     """A source that stopped makes of a figure silence, unless it has failed already."""
-    apart = {Figure.INCIDENTS, Figure.REVENUE, *_WITHOUT_SOURCE}
+    apart = {Figure.INCIDENTS, Figure.SEGMENT_SPREAD, *RELATIVE}
     keeps = {FigureState.FAIL, FigureState.SILENT, FigureState.NOT_MEASURED}
     if finding.figure in apart or finding.state in keeps or not scene.is_silent(finding.figure):
         return finding
@@ -494,7 +424,7 @@ def _value(series: Series, about: Figure, events: int, trials: int) -> float | N
     return events / trials if trials else None
 
 
-def _measured(scene: _Scene, role: Role, limit: Limit, series: Series, events: int, trials: int) -> Finding:
+def _measured(scene: Scene, role: Role, limit: Limit, series: Series, events: int, trials: int) -> Finding:
     """Return a finding with a pooled figure's numbers and the part of the sentence that tells them."""
     about = limit.figure
     finding = Finding(
@@ -522,7 +452,7 @@ def _said(finding: Finding) -> str:
     return f"{told}, {events} of {trials} {_COUNTED.get(about, 'requests')}"
 
 
-def _baseline_value(scene: _Scene, limit: Limit, series: Series) -> float | None:
+def _baseline_value(scene: Scene, limit: Limit, series: Series) -> float | None:
     if not scene.has_baseline or not len(series):
         return None
     same = scene.baseline.between(float(series.start[0]), float(series.end[-1]))
@@ -541,7 +471,7 @@ def _span_s(series: Series) -> float:
 
 
 def _collecting(
-    scene: _Scene, finding: Finding, minimum: int, trials: int, over_s: float, missing_s: float = 0.0
+    scene: Scene, finding: Finding, minimum: int, trials: int, over_s: float, missing_s: float = 0.0
 ) -> Finding:
     """Say how long it will take until there is enough, at the traffic seen so far."""
     unit = _TRIALS.get(finding.figure, "requests")
@@ -585,7 +515,7 @@ def _interval(finding: Finding) -> str:
     return f"{low} to {high}"
 
 
-def _gauge_finding(scene: _Scene, role: Role, limit: Limit, told: Floats, span_s: float) -> Finding:
+def _gauge_finding(scene: Scene, role: Role, limit: Limit, told: Floats, span_s: float) -> Finding:
     about = limit.figure
     value = float(np.median(told))
     base = scene.baseline.gauges.get(about.value, np.empty(0)) if scene.has_baseline else np.empty(0)

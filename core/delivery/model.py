@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.delivery.plan import Figure, Limit, Plan
+from core.delivery.plan import Figure, Guardrail, Limit, Plan
 
 
 class FigureState(StrEnum):
@@ -29,6 +29,7 @@ class Role(StrEnum):
 
     CRITERION = "criterion"
     TRIGGER = "trigger"
+    GUARDRAIL = "guardrail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,13 @@ class Finding:
         span_s: plan seconds of data it is computed over.
         wait_s: plan seconds until there is enough at this traffic, where it is collecting and can be told.
         sentence: all of this as a person would say it.
-        then: of a breached trigger: "roll back" or "hold" or, where the baseline is as bad, "halt"; else "".
+        then: of a breached trigger or guardrail: "roll back" or "hold" or, where the baseline is as bad, "halt"; else
+            "".
+        guardrail: the guardrail, of one; `limit` is its own, whose value is a multiple of the baseline's figure.
+        ratio: the candidate's figure as a multiple of the baseline's; ratio_low, ratio_high: bounds that hold at every
+            look together, each with a chance of `alpha` to miss; of a guardrail.
+        p_value: always-valid p, and alpha: below which it acts; of a guardrail, and of a trigger that is relative to
+            the baseline.
     """
 
     role: Role
@@ -61,6 +68,12 @@ class Finding:
     hold_s: float = 0.0
     wait_s: float | None = None
     then: str = ""
+    guardrail: Guardrail | None = None
+    ratio: float | None = None
+    ratio_low: float | None = None
+    ratio_high: float | None = None
+    p_value: float | None = None
+    alpha: float | None = None
 
     @property
     def figure(self) -> Figure:
@@ -74,7 +87,7 @@ class Verdict:
 
     Attributes:
         at: plan time of the judgement. elapsed_s: plan seconds of the phase so far.
-        criteria, triggers: one finding each, in the plan's order.
+        criteria, triggers, guardrails: one finding each, in the plan's order.
         silent_s: plan seconds since the candidate's source was last heard, while somebody was listening.
         age_s: plan seconds since it was last heard at all; more than `silent_s` after downtime of our own.
         state: worst state among the criteria that gate.
@@ -88,11 +101,12 @@ class Verdict:
     silent_s: float
     age_s: float
     state: FigureState
+    guardrails: tuple[Finding, ...] = ()
 
     @property
     def breached(self) -> tuple[Finding, ...]:
-        """The triggers that fired."""
-        return tuple(f for f in self.triggers if f.then)
+        """The triggers that fired, and then the guardrails."""
+        return tuple(f for f in (*self.triggers, *self.guardrails) if f.then)
 
 
 class State(StrEnum):

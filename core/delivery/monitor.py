@@ -17,12 +17,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.delivery import records
 from core.delivery.drift import watch_switch
 from core.delivery.judge import judge
 from core.delivery.machine import MONITOR, decide
 from core.delivery.model import Action, Command, State, Status, Verdict
 from core.delivery.plan import Phase
+from core.delivery.scene import Place
 from core.delivery.series import Series
 from core.delivery.service import Deliveries
 from core.delivery.signoff import standing
@@ -53,7 +57,8 @@ logger = logging.getLogger(__name__)
 
 LEASE = "monitor"
 MAX_LOOKS = 500  # looks judged in one tick when catching up; beyond, the step between them is widened
-BUSINESS_EVERY = 20  # looks between two readings of the per-learner totals, which change slowly and cost a full scan
+BEFORE_LOOKS = 480  # samples from before a phase that tell how much counts vary
+BUSINESS_SHARE = 0.05  # of its time that the monitor spends on reading per-learner totals, which cost a full scan
 COMPACT_EVERY_S = 600.0  # wall seconds
 COMPACT_BATCHES = 20  # in one tick; what is left waits for the next time
 SWITCH_EVERY_S = 5.0  # wall seconds between two looks at what the traffic switch does
@@ -75,19 +80,22 @@ class _Watch:
 
     def __init__(self, status: Status) -> None:
         assert status.phase_started is not None
-        self.since = status.phase_started
+        self.phase_started = status.phase_started
+        self.since = status.phase_started - BEFORE_LOOKS * status.plan.sample_s
         self.plan = status.plan
         self.flag = status.plan.flag
         self.generation: int | None = None
         self._forget()
         self.business: dict[str, BusinessSums] = {}
-        self.looks = 0
+        self._business_due = time.monotonic()
 
     def _forget(self) -> None:
         nothing = SampleFrame.of([])
         self.cursor = 0
         self.candidate = Series.of(nothing, self.plan.candidate)
         self.baseline = Series.of(nothing, self.plan.baseline)
+        asked = {(g.segment, g.region) for g in self.plan.guardrails} - {("", "")}
+        self.places = dict.fromkeys(asked, (self.candidate, self.baseline))
 
     def refresh(self, deliveries: Deliveries, deployment_id: str, *, with_business: bool) -> None:
         """Add what the store has gained; begin anew when old samples were compacted."""
@@ -97,13 +105,18 @@ class _Watch:
                 self.generation = generation
                 self._forget()
             frame = load_samples(connection, self.flag, since=self.since, after_seq=self.cursor)
-            if with_business or self.looks % BUSINESS_EVERY == 0:
-                self.business = business_sums(connection, deployment_id, self.since)
-        self.looks += 1
+            began = time.monotonic()
+            if with_business or began >= self._business_due:
+                self.business = business_sums(connection, deployment_id, self.phase_started)
+                ended = time.monotonic()
+                self._business_due = ended + (ended - began) / BUSINESS_SHARE
         if len(frame):
             self.cursor = int(frame.seq.max())
             self.candidate = self.candidate.extended(frame)
             self.baseline = self.baseline.extended(frame)
+            for place, sides in self.places.items():
+                there = frame.select(_is_at(frame, place))
+                self.places[place] = (sides[0].extended(there), sides[1].extended(there))
 
 
 class Monitor:
@@ -332,6 +345,8 @@ class Monitor:
                 business=watch.business,
                 open_incidents=open_incidents,
                 listening_since=self._heard_since,
+                places=watch.places,
+                since_resumed=max(status.phase_started, status.judged_at or status.phase_started),
             )
             if number is not None:
                 recorded = self._record_checkpoint(status, number, verdict, now - moment)
@@ -481,6 +496,15 @@ class Monitor:
         for flag in {s.plan.flag for s in live}:
             rules = [Rule(age, span) for age, span in self.settings.compact_after_s]
             compact(self.store, flag, self.store.clock().now(), rules, batches=COMPACT_BATCHES)
+
+
+def _is_at(frame: SampleFrame, place: Place) -> NDArray[np.bool_]:
+    """Say which samples are of a segment and region; "" is any."""
+    at = np.ones(len(frame), dtype=bool)
+    for column, name in zip((frame.segment, frame.region), place, strict=True):
+        if name:
+            at &= np.asarray(column == name, dtype=bool)
+    return at
 
 
 def _concerns(status: Status) -> bool:

@@ -109,6 +109,9 @@ def rate_of(plan: Plan, limit: Limit, traffic: Traffic, learners_share: float) -
         return Rate(round(1 - figure.quantile, 12), requests, plan.min_requests_quantile, "requests", slower)
     if figure is Figure.ERROR_RATE:
         return Rate(value, requests, plan.min_requests, "requests", "fail")
+    if figure is Figure.SLOW_REQUESTS:
+        slower = f"are slower than {words.exact(Figure.LATENCY_P99, plan.latency_limit_ms() or 0.0)}"
+        return Rate(value, requests, plan.min_requests, "requests", slower)
     if figure is Figure.FALLBACK_RATE:
         return Rate(value, requests, plan.min_requests, "requests", "are served by the fallback")
     if figure is Figure.AVAILABILITY:

@@ -15,6 +15,7 @@ class Figure(StrEnum):
     LATENCY_P50 = "latency_p50"
     LATENCY_P95 = "latency_p95"
     LATENCY_P99 = "latency_p99"
+    SLOW_REQUESTS = "slow_requests"
     AVAILABILITY = "availability"
     DISAGREEMENT = "disagreement"
     FALLBACK_RATE = "fallback_rate"
@@ -48,6 +49,7 @@ _LABELS = {
     Figure.LATENCY_P50: "p50 latency",
     Figure.LATENCY_P95: "p95 latency",
     Figure.LATENCY_P99: "p99 latency",
+    Figure.SLOW_REQUESTS: "share of slow requests",
     Figure.AVAILABILITY: "availability",
     Figure.DISAGREEMENT: "disagreement with the baseline's answers",
     Figure.FALLBACK_RATE: "share of requests served by the fallback",
@@ -61,6 +63,15 @@ _LABELS = {
 
 WARN_ONLY = frozenset({Figure.MEMORY, Figure.CACHE_HIT_RATE})
 """Figures that are shown and warned about, but never hold or roll back."""
+
+RELATIVE = frozenset({Figure.REVENUE, Figure.ROI})
+"""Figures that are said against the baseline to begin with: -5 % is 5 % less than the baseline's."""
+
+COMPARED_COUNTS = frozenset({Figure.ERROR_RATE, Figure.SLOW_REQUESTS})
+"""Figures that a guardrail compares by counts: bad requests of both versions."""
+
+COMPARED_GAUGES = frozenset({Figure.LATENCY_P50, Figure.LATENCY_P95, Figure.LATENCY_P99, Figure.AVAILABILITY})
+"""Figures that a guardrail compares sample by sample, by rank, where a source gives them ready-made."""
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -97,6 +108,35 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
+class Guardrail:
+    """What the candidate may not be, compared with the baseline; looked at with every sample, in every phase.
+
+    Attributes:
+        limit: `error_rate > 1.25` here means "more than 1.25 times the baseline's".
+        segment, region: of which learners; "" of all.
+        alpha: chance that it ever acts on a candidate within its margin, over all phases of an attempt; None: an equal
+            part of what the plan has left.
+        then: "roll back" or "hold".
+    """
+
+    limit: Limit
+    segment: str = ""
+    region: str = ""
+    alpha: float | None = None
+    then: str = "roll back"
+
+    @property
+    def figure(self) -> Figure:
+        """What it is about."""
+        return self.limit.figure
+
+    @property
+    def margin(self) -> float:
+        """The multiple of the baseline's figure that is still allowed."""
+        return self.limit.value
+
+
+@dataclass(frozen=True, slots=True)
 class SignOff:
     """Who has to agree before a phase is left for the next one.
 
@@ -122,6 +162,8 @@ class Phase:
         at_end: what follows where one fails at the end: "hold" or "roll back".
         permanent: the last phase: after its end the plan is completed and triggers stay armed.
         sign_off: who has to agree before it is left; None: nobody.
+        hold_back: part of the learners that stays with the baseline in a phase for everybody, to compare with; it is
+            not in `share`.
     """
 
     name: str
@@ -133,6 +175,12 @@ class Phase:
     at_end: str = "hold"
     permanent: bool = False
     sign_off: SignOff | None = None
+    hold_back: float = 0.0
+
+    @property
+    def has_baseline(self) -> bool:
+        """Whether learners are left at the baseline, so that there is something to compare with."""
+        return self.share < 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +200,11 @@ class Plan:
         compare_share: part of the candidate's answers that the baseline computes too.
         revenue_unit: "learner" or "request": the denominator of revenue figures.
         currency: of revenue and cost, for display.
+        guardrails: limits relative to the baseline.
+        guardrail_alpha: chance that any guardrail or revenue trigger ever acts on a candidate that is within all of
+            them, over all phases of an attempt.
+        dispersion: how much counts of bad requests vary, in multiples of chance, where that is known (an A/A run);
+            None: it is estimated from the samples before a phase.
         skip_gaps: a phase begins as soon as the one before is passed, whatever `starts` says.
         simulated: what in it is made up, in words; "" in production. Shown wherever the plan's figures are.
         text: the YAML it was read from.
@@ -175,6 +228,9 @@ class Plan:
     compare_share: float = 0.05
     revenue_unit: str = "learner"
     currency: str = "USD"
+    guardrails: tuple[Guardrail, ...] = ()
+    guardrail_alpha: float = 0.05
+    dispersion: float | None = None
     skip_gaps: bool = False
     simulated: str = ""
     text: str = ""
@@ -183,3 +239,21 @@ class Plan:
         """The latency limit that `Sample.slow` counts by: that of the strictest p99 trigger, or None."""
         limits = [t.limit.value for t in self.triggers if t.limit.figure is Figure.LATENCY_P99]
         return min(limits, default=None)
+
+    def relative_triggers(self) -> tuple[Trigger, ...]:
+        """Return the triggers on figures that are relative to the baseline."""
+        return tuple(t for t in self.triggers if t.limit.figure in RELATIVE)
+
+    def alpha_of(self, test: Guardrail | Trigger) -> float:
+        """Return the alpha of one comparison with the baseline in one phase.
+
+        Bonferroni, twice. What guardrails with an alpha of their own leave of the plan's is shared evenly by the other
+        guardrails and the triggers that are relative to the baseline. Each one's part is shared evenly by the phases
+        that have a baseline, as each phase begins its evidence anew.
+        """
+        phases = max(1, sum(phase.has_baseline for phase in self.phases))
+        if isinstance(test, Guardrail) and test.alpha is not None:
+            return test.alpha / phases
+        own = sum(g.alpha for g in self.guardrails if g.alpha is not None)
+        sharing = sum(g.alpha is None for g in self.guardrails) + len(self.relative_triggers())
+        return (self.guardrail_alpha - own) / max(1, sharing) / phases

@@ -13,7 +13,19 @@ from typing import TypeVar
 
 import yaml
 
-from core.delivery.plan import WARN_ONLY, Figure, Limit, Phase, Plan, SignOff, Trigger
+from core.delivery.plan import (
+    COMPARED_COUNTS,
+    COMPARED_GAUGES,
+    RELATIVE,
+    WARN_ONLY,
+    Figure,
+    Guardrail,
+    Limit,
+    Phase,
+    Plan,
+    SignOff,
+    Trigger,
+)
 from core.delivery.quantities import (
     read_bytes,
     read_count,
@@ -50,6 +62,7 @@ class PlanError(DocumentError):
 _MAX_CHECKPOINTS = 1000
 _MIN_TRIGGER_SAMPLES = 2
 _SILENT_SAMPLES = 3
+_MAX_ALPHA = 0.5
 
 _DEFAULTS = Plan(name="", flag="", baseline="", candidate="", phases=(), triggers=())
 _PLAN_KEYS = {
@@ -62,7 +75,7 @@ _PLAN_KEYS = {
 }
 _PLAN_OPTIONS = (
     "sample", "minimum", "silence", "disagreement", "revenue", "gauges",
-    "confidence", "evidence", "salt", "skip_gaps", "simulated",
+    "guardrails", "confidence", "evidence", "salt", "skip_gaps", "simulated",
 )  # fmt: skip
 _PHASE_KEYS = {
     "name": "a name for the phase",
@@ -70,14 +83,19 @@ _PHASE_KEYS = {
     "lasts": 'a duration such as "2 h", or "permanent"',
     "criteria": "a list of criteria; without one the phase would pass whatever happens",
 }
-_PHASE_OPTIONS = ("starts", "checkpoints", "at_end", "sign_off")
+_PHASE_OPTIONS = ("starts", "checkpoints", "at_end", "sign_off", "hold_back")
 
 _HIGHER_IS_BETTER = frozenset({Figure.AVAILABILITY, Figure.REVENUE, Figure.ROI, Figure.CACHE_HIT_RATE})
-_RELATIVE = frozenset({Figure.REVENUE, Figure.ROI})
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LIMIT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\s*(<=|>=|==|<|>)\s*(\S.*)")
 _TRIGGER = re.compile(r"(.+?)\s+for\s+([^,]+)(?:,\s*then\s+(.+))?")
+_GUARDRAIL = re.compile(
+    r"([A-Za-z_][A-Za-z0-9_]*)\s*(<=|>=|<|>)\s*(?:([0-9.]{1,12})\s*[x*]\s*)?baseline"
+    r"((?:\s+in\s+(?:segment|region)\s+(?:\"[^\"]+\"|[^\s,\"]+))*)"
+    r"(?:,\s*alpha\s+([^,]+))?(?:,\s*then\s+(.+))?"
+)
+_PLACE = re.compile(r"in\s+(segment|region)\s+(?:\"([^\"]+)\"|([^\s,\"]+))")
 _EVERY = re.compile(r"every\s+([^,]+)(?:,\s*(\S+)\s+times)?")
 _QUORUM = re.compile(r"([0-9]{1,3})\s+of\s+([0-9]{1,3})\s+samples")
 _CONSEQUENCES = {"hold": "hold", "roll back": "roll back", "rollback": "roll back"}
@@ -156,6 +174,16 @@ def _text(text: str) -> str:
     return words
 
 
+def _dispersion(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 1 <= value <= 1000:
+        raise Misread('how much counts vary, in multiples of chance, from 1 up, such as "1.8"')
+    return value
+
+
 def _boolean(text: str) -> bool:
     try:
         return {"true": True, "yes": True, "false": False, "no": False}[text.lower()]
@@ -176,6 +204,13 @@ def _traffic(text: str) -> float:
     share = read_share(text)
     if not 0 < share <= 1:
         raise Misread("more than 0 % and at most 100 %")
+    return share
+
+
+def _hold_back(text: str) -> float:
+    share = read_share(text)
+    if not 0 < share <= 0.5:
+        raise Misread("more than 0 % and at most 50 %")
     return share
 
 
@@ -241,9 +276,9 @@ def _limit(text: str) -> Limit:
         value = _LIMIT_READERS[figure.unit](written)
     except Misread as misread:
         raise Misread(f"{misread.expected}, for {figure}") from None
-    if figure in _RELATIVE and not -1 < value <= 10:
+    if figure in RELATIVE and not -1 < value <= 10:
         raise Misread(f"for {figure} a limit over -100 % and up to 1000 %")
-    if figure not in _RELATIVE and figure.unit == "%" and not 0 < value < 1:
+    if figure not in RELATIVE and figure.unit == "%" and not 0 < value < 1:
         raise Misread(f"for {figure} a limit between 0 % and 100 %, both excluded")
     if figure.unit in {"ms", "bytes"} and value <= 0:
         raise Misread(f"for {figure} a limit over 0")
@@ -292,6 +327,53 @@ def _trigger(text: str) -> Trigger:
     return Trigger(limit, hold_s, _one_of(_CONSEQUENCES)(match[3])) if match[3] else Trigger(limit, hold_s)
 
 
+def _guardrail(text: str) -> Guardrail:
+    """Read what must not be, compared with the baseline."""
+    match = _GUARDRAIL.fullmatch(text)
+    if match is None:
+        raise Misread(
+            'a figure against the baseline\'s, such as "error_rate > 1.25 x baseline", with \'in segment "new"\', '
+            '"in region eu", ", alpha 1 %", ", then hold" after it if need be'
+        )
+    name, op, margin, places, alpha, then = match.groups()
+    compared = [f for f in Figure if f in COMPARED_COUNTS | COMPARED_GAUGES]
+    if name in {str(f) for f in RELATIVE}:
+        raise Misread(f'{name} among the triggers, such as "{name} < -5 % for 10 min": it is relative already')
+    if name not in {str(f) for f in compared}:
+        raise Misread(f"a figure that can be compared, one of {listed(compared)}{suggestion(name, compared)}")
+    figure = Figure(name)
+    if op.startswith(">") == (figure in _HIGHER_IS_BETTER):
+        better, right = ("more", "<") if figure in _HIGHER_IS_BETTER else ("less", ">")
+        raise Misread(
+            f'"{figure} {right} ...": {better} of it is better, so that this would act on a healthy candidate'
+        )
+    value = 1.0 if margin is None else _margin(margin)
+    if value != 1 and (value < 1) != op.startswith("<"):
+        raise Misread("a margin that leaves room: 1 or more after >, 1 or less after <")
+    told: dict[str, str] = {}
+    for kind, quoted, plain in _PLACE.findall(places):
+        if kind in told:
+            raise Misread(f"one {kind}")
+        told[kind] = quoted or plain
+    return Guardrail(
+        Limit(figure, op, value),
+        segment=told.get("segment", ""),
+        region=told.get("region", ""),
+        alpha=None if alpha is None else read_probability(alpha.strip()),
+        then="roll back" if then is None else _one_of(_CONSEQUENCES)(then),
+    )
+
+
+def _margin(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0.05 <= value <= 20:
+        raise Misread('a multiple of the baseline from 0.05 to 20, such as "1.25 x baseline"')
+    return value
+
+
 # --- The plan --------------------------------------------------------------------------------------------------------
 
 
@@ -324,6 +406,7 @@ def _plan(reader: Reader, root: yaml.Node, text: str) -> Plan:
     disagreement = under("disagreement", "compare")
     revenue = under("revenue", "per", "currency")
     gauges = under("gauges", "breach")
+    guardrails, guardrail_alpha, dispersion = _guardrails(reader, under("guardrails", "alpha", "dispersion", "rules"))
     return Plan(
         name=top("name", _text, ""),
         flag=top("flag", _key, ""),
@@ -349,6 +432,9 @@ def _plan(reader: Reader, root: yaml.Node, text: str) -> Plan:
             revenue.get("per"), "revenue.per", _one_of({u: u for u in ("learner", "request")}), _DEFAULTS.revenue_unit
         ),
         currency=reader.value(revenue.get("currency"), "revenue.currency", _currency, _DEFAULTS.currency),
+        guardrails=guardrails,
+        guardrail_alpha=guardrail_alpha,
+        dispersion=dispersion,
         skip_gaps=top("skip_gaps", _boolean, _DEFAULTS.skip_gaps),
         simulated=top("simulated", _text, _DEFAULTS.simulated),
         text=text,
@@ -367,6 +453,30 @@ def _triggers(reader: Reader, node: yaml.Node | None, sample_s: float) -> tuple[
             reader.report(item, field, f"each trigger once; this one is triggers[{read.index(trigger)}], too")
         read.append(trigger)
     return tuple(read)
+
+
+def _guardrails(reader: Reader, fields: Mapping[str, yaml.Node]) -> tuple[tuple[Guardrail, ...], float, float | None]:
+    """Read the guardrails, the alpha that they share, and the dispersion that is reckoned with."""
+    alpha = reader.value(fields.get("alpha"), "guardrails.alpha", read_probability, _DEFAULTS.guardrail_alpha)
+    if alpha > _MAX_ALPHA:
+        reader.report(fields["alpha"], "guardrails.alpha", f"at most {say_share(_MAX_ALPHA)} of healthy candidates")
+    dispersion = reader.value(fields.get("dispersion"), "guardrails.dispersion", _dispersion, None)
+    rules = fields.get("rules")
+    read: list[Guardrail] = []
+    unread = Guardrail(Limit(Figure.INCIDENTS, ">", math.nan))
+    own = 0.0
+    for field, item in reader.items(rules, "guardrails.rules", "a list of guardrails") if rules is not None else ():
+        rule = reader.value(item, field, _guardrail, unread)
+        own += rule.alpha or 0.0
+        if rule.alpha is not None and own >= alpha:
+            expected = f"alphas of their own that add up to less than guardrails.alpha, {say_share(alpha)}"
+            reader.report(item, field, expected)
+        same = [(r.figure, r.segment, r.region) for r in read]
+        if rule is not unread and (rule.figure, rule.segment, rule.region) in same:
+            first = same.index((rule.figure, rule.segment, rule.region))
+            reader.report(item, field, f"one guardrail a figure and place; guardrails.rules[{first}] is this one")
+        read.append(rule)
+    return tuple(read), alpha, dispersion
 
 
 def _phases(reader: Reader, node: yaml.Node | None, sample_s: float) -> tuple[Phase, ...]:
@@ -418,9 +528,14 @@ def _phase(reader: Reader, fields: Mapping[str, yaml.Node], field: str, sample_s
         lasts_s = checkpoints[-1] if checkpoints else math.nan
     elif lasts_s < sample_s:
         reader.report(fields["lasts"], f"{field}.lasts", f"at least one sample, {say_duration(sample_s)}")
+    share, hold_back = get("traffic", _traffic, math.nan), get("hold_back", _hold_back, 0.0)
+    if hold_back and share < 1:
+        expected = "no hold-back where the traffic is below 100 %: the others are with the baseline anyway"
+        reader.report(fields["hold_back"], f"{field}.hold_back", expected)
+        hold_back = 0.0
     return Phase(
         name=get("name", _text, ""),
-        share=get("traffic", _traffic, math.nan),
+        share=round(share - hold_back, 12),
         starts=get("starts", _moment, None),
         lasts_s=lasts_s,
         checkpoints=checkpoints,
@@ -428,6 +543,7 @@ def _phase(reader: Reader, fields: Mapping[str, yaml.Node], field: str, sample_s
         at_end=get("at_end", _one_of(_CONSEQUENCES), "hold"),
         permanent=permanent,
         sign_off=_sign_off(reader, fields.get("sign_off"), f"{field}.sign_off"),
+        hold_back=hold_back,
     )
 
 

@@ -163,10 +163,13 @@ class Series:
     def counts(self, figure: Figure, limit_ms: float, counted_ms: float | None) -> tuple[Ints, Ints] | None:
         """Return events and trials of a figure that pools, each of shape (n,); None where it is not made of counts.
 
-        The figure is events / trials; of a latency quantile the events are the requests slower than `limit_ms`.
+        The figure is events / trials; of a latency quantile the events are the requests slower than `limit_ms`, of slow
+        requests those slower than `counted_ms`.
         """
         if figure.quantile is not None:
             return self.slow(limit_ms, counted_ms)
+        if figure is Figure.SLOW_REQUESTS:
+            return None if counted_ms is None else self.slow(counted_ms, counted_ms)
         names = _PARTS.get(figure)
         if names is None or self.untold & set(names):
             return None

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from core.delivery.model import FigureState, Finding, Role, Status, Verdict
-from core.delivery.plan import Figure, Limit
+from core.delivery.plan import Figure, Guardrail, Limit
 
 
 def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
@@ -20,6 +20,7 @@ def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
         "state": str(verdict.state),
         "criteria": [_finding_to_json(f) for f in verdict.criteria],
         "triggers": [_finding_to_json(f) for f in verdict.triggers],
+        "guardrails": [_finding_to_json(f) for f in verdict.guardrails],
     }
 
 
@@ -34,6 +35,7 @@ def verdict_from_json(value: dict[str, Any]) -> Verdict:
         silent_s=value["silent_s"],
         age_s=value["age_s"],
         state=FigureState(value["state"]),
+        guardrails=tuple(_finding_from_json(f) for f in value.get("guardrails", ())),  # older verdicts have none
     )
 
 
@@ -55,17 +57,26 @@ def status_to_json(status: Status) -> dict[str, Any]:
 
 def _finding_to_json(finding: Finding) -> dict[str, Any]:
     value = asdict(finding)
-    value["limit"] = {"figure": str(finding.figure), "op": finding.limit.op, "value": finding.limit.value}
+    value["limit"] = _limit_to_json(finding.limit)
+    if finding.guardrail is not None:
+        value["guardrail"]["limit"] = value["limit"]
     return value | {"role": str(finding.role), "state": str(finding.state)}
 
 
+def _limit_to_json(limit: Limit) -> dict[str, Any]:
+    return {"figure": str(limit.figure), "op": limit.op, "value": limit.value}
+
+
 def _finding_from_json(value: dict[str, Any]) -> Finding:
-    limit = value["limit"]
+    told = value["limit"]
+    limit = Limit(Figure(told["figure"]), told["op"], told["value"])
+    guardrail = value.get("guardrail")
     return Finding(
         **value
         | {
             "role": Role(value["role"]),
             "state": FigureState(value["state"]),
-            "limit": Limit(Figure(limit["figure"]), limit["op"], limit["value"]),
+            "limit": limit,
+            "guardrail": None if guardrail is None else Guardrail(**guardrail | {"limit": limit}),
         }
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from core.delivery.plan import Figure, Limit
+from core.delivery.plan import RELATIVE, Figure, Guardrail, Limit
 from core.delivery.quantities import say_bytes, say_count, say_duration, say_share
 from core.experiments import percent as percent
 from core.experiments import probability as probability
@@ -22,9 +22,9 @@ def duration(seconds: float) -> str:
 
 
 def roughly(seconds: float) -> str:
-    """Say an estimate, rounded up to what it is worth: 2275 as "38 min", 17 as "20 s", 90000 as "25 h"."""
-    for unit, size in (("h", 3600), ("min", 60)):
-        if seconds > 2 * size:
+    """Say an estimate, rounded up to what it is worth: 2275 as "38 min", 17 as "20 s", 90000 as "25 h", 1e6 "12 d"."""
+    for unit, size, over in (("d", 86400, 4 * 86400), ("h", 3600, 7200), ("min", 60, 120)):
+        if seconds > over:
             return f"{count(math.ceil(seconds / size))} {unit}"
     return duration(10 * math.ceil(seconds / 10))
 
@@ -46,7 +46,7 @@ def figure(about: Figure, value: float) -> str:
     if about.unit == "bytes":
         return say_bytes(float(f"{value:.3g}"))
     if about.unit == "%":
-        return percent(value, signed=about in {Figure.REVENUE, Figure.ROI})
+        return percent(value, signed=about in RELATIVE)
     return count(value)
 
 
@@ -72,3 +72,40 @@ def switch(seen: SwitchState) -> str:
     if seen.restart is not None and seen.restart != seen.share:
         parts.append(f"{percent(seen.restart)} after a restart")
     return ", ".join(parts) + (" (as last known)" if seen.stale else "")
+
+
+def place(of: Guardrail) -> str:
+    """Say where a guardrail looks: " in segment new in region eu", or ""."""
+    segment = f" in segment {of.segment}" if of.segment else ""
+    return segment + (f" in region {of.region}" if of.region else "")
+
+
+def margin(of: Guardrail) -> str:
+    """Say what a guardrail allows: "up to 1.25 times", "no less than 0.99 times"; "no more" of a margin of 1."""
+    upward = of.limit.op.startswith(">")
+    if of.margin == 1:
+        return "no more" if upward else "no less"
+    return f"{'up to' if upward else 'no less than'} {of.margin:g} times"
+
+
+def times(ratio: float) -> str:
+    """Say a measured multiple: 1.4142 as "1.41 times", 0.97 as "0.97 times"."""
+    return f"{_multiple(ratio)} times"
+
+
+def between(low: float | None, high: float | None) -> str:
+    """Say bounds of a multiple: "0.8 to 1.4", "at least 0.8", "at most 1.4", or ""."""
+    if low is not None and high is not None:
+        return f"{_multiple(low)} to {_multiple(high)}"
+    if high is not None:
+        return f"at most {_multiple(high)}"
+    return f"at least {_multiple(low)}" if low is not None else ""
+
+
+def exact_probability(p: float) -> str:
+    """Say a plan's probability: 0.0083333 as "0.0083"."""
+    return f"{p:.2g}"
+
+
+def _multiple(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"

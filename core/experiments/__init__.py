@@ -18,7 +18,7 @@ from core.experiments.multiplicity import benjamini_hochberg, holm
 from core.experiments.novelty import Trend, trend
 from core.experiments.observations import MISSING, Labels, Observations
 from core.experiments.power import Baseline, baseline, learners_needed, power_of, smallest_difference
-from core.experiments.ratio import LEVEL, PerUnit, RevenueChange, aggregates, compare, revenue
+from core.experiments.ratio import LEVEL, PerUnit, RevenueChange, aggregates, compare, revenue, roi
 from core.experiments.reading import Loaded, Rejections, Roles, load
 from core.experiments.report import document
 from core.experiments.saved import SavedExperiment, keep_experiment, remove_experiment, saved_experiments
@@ -122,6 +122,7 @@ __all__ = [
     "relative_words",
     "remove_experiment",
     "revenue",
+    "roi",
     "saved_experiments",
     "sentence",
     "sentences",

@@ -62,6 +62,14 @@ def revenue(sums: BusinessSums, unit: str) -> PerUnit | None:
     return PerUnit(float(found.value), max(0.0, float(found.variance)), sums.learners)
 
 
+def roi(sums: BusinessSums) -> PerUnit | None:
+    """Return revenue / cost, a ratio of totals over all learners of a version; None of fewer than two, or no cost."""
+    if sums.learners < 2 or sums.sums["cost"] <= 0:
+        return None
+    (found,) = ratio_of_totals("revenue", "cost", None, [aggregates(sums)])
+    return PerUnit(float(found.value), max(0.0, float(found.variance)), sums.learners)
+
+
 def compare(candidate: PerUnit, baseline: PerUnit) -> RevenueChange | None:
     """Compare two independent figures; None where the baseline's is not above zero: nothing is relative to it then."""
     if baseline.value <= 0:

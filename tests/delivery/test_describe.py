@@ -66,7 +66,8 @@ def test_the_default_plan_says_what_is_not_measured() -> None:
     warned = describe(DEFAULT, requests_per_s=500).warnings
     assert any(w.startswith("ramp: segment spread") and "no source gives it yet" in w for w in warned)
     assert any(w.startswith("rollout: revenue") and "nobody is left with original" in w for w in warned)
-    assert any(w.startswith("trigger revenue") and "always-valid interval" in w for w in warned)
+    assert not any(w.startswith(("trigger revenue", "guardrail")) for w in warned)
+    assert any(w.startswith("rollout: guardrails") and "hold_back" in w for w in warned)
     assert not any("can't be shown" in w or "can't act" in w for w in warned)
 
 

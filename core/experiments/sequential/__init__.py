@@ -15,6 +15,7 @@ from core.experiments.sequential.dispersion import (
     Dispersion,
     difference_bounds,
     difference_evidence,
+    lesser_dispersion,
     rate_dispersion,
     split_dispersion,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "guarded_bounds",
     "guarded_evidence",
     "half_width",
+    "lesser_dispersion",
     "log_evidence",
     "looks_until_seen",
     "mean_evidence",

@@ -12,6 +12,10 @@ where x of the e bad events are the candidate's and w is its share of the reques
 over a grid of r beyond r0 is a martingale at r0, and falls on average on this side of it. Given e, the split is
 binomial for rare events and hypergeometric, which varies less, for common ones: there the test errs on the side of not
 acting [Hoeffding, JASA 1963, theorem 4].
+
+A fault may begin late, when every ratio beyond the margin has lost much over the healthy looks before. So half of the
+evidence is a mixture over the look at which it begins (`horizon`). And a burst of related failures isn't a state that
+lasts: no look's gain counts for more than half of what it takes to act (`spread_out`). Both keep it a supermartingale.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import special
 
 Floats = NDArray[np.float64]
 
@@ -60,40 +65,49 @@ class RatioTest:
         alpha: chance of acting on a candidate within its margin, over all looks together.
         margin: ratio of the two rates that is still allowed.
         direction: which way is harm.
-        spread_out: evidence must not come from one look alone: the strongest one is left out. One burst of related
-            failures isn't a state that lasts; it costs about one look.
+        spread_out: evidence must not come from one look alone: each counts for at most half of what is needed.
+        horizon: looks at any of which a fault is expected to begin; 0: at the first one only.
 
     Raises:
-        ValueError: alpha is not within (0, 1), or the margin not above 0.
+        ValueError: alpha is not within (0, 1), the margin not above 0, or the horizon below 0.
     """
 
     alpha: float = 0.05
     margin: float = 1.0
     direction: Direction = Direction.HIGHER
     spread_out: bool = False
+    horizon: int = 0
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
             raise ValueError(f"alpha is {self.alpha}; expected a probability between 0 and 1")
         if not (math.isfinite(self.margin) and self.margin > 0):
             raise ValueError(f"margin is {self.margin}; expected a ratio above 0")
+        if self.horizon < 0:
+            raise ValueError(f"horizon is {self.horizon}; expected a number of looks")
 
     @property
     def threshold(self) -> float:
         """Log evidence from which on it acts."""
         return -math.log(self.alpha)
 
+    @property
+    def most(self) -> float:
+        """The most that one look may add to the log evidence."""
+        return self.threshold / 2 if self.spread_out else math.inf
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RatioState:
-    """All that a test knows of the looks so far: sums, which add; `peak` alone depends on their order.
+    """All that a test knows of the looks so far: sums, which add; `peak` alone depends on how they were looked at.
 
     Attributes:
         test: what is asked.
         looks: how many.
         bad, trials: of the candidate. base_bad, base_trials: of the baseline.
         scores: shape (points,), log-likelihood of each ratio of the grid, up to a constant of the data.
-        strongest: shape (points,), what the strongest single look has added to them.
+        gained: shape (alternatives,), what each ratio beyond the margin has gained on it, look by look.
+        late: shape (alternatives,), log of the same from each look of the horizon on, weighted.
         peak: the most log evidence at any look so far, 0 at least.
     """
 
@@ -104,13 +118,15 @@ class RatioState:
     base_bad: int
     base_trials: int
     scores: Floats
-    strongest: Floats
+    gained: Floats
+    late: Floats
     peak: float
 
     @staticmethod
     def begin(test: RatioTest) -> RatioState:
         """Return the state before the first look."""
-        return RatioState(test, 0, 0, 0, 0, 0, np.zeros(_POINTS.size), np.zeros(_POINTS.size), 0.0)
+        none = np.zeros(_ALTERNATIVES.size)
+        return RatioState(test, 0, 0, 0, 0, 0, np.zeros(_POINTS.size), none, none - np.inf, 0.0)
 
     def after(self, bad: ArrayLike, trials: ArrayLike, base_bad: ArrayLike, base_trials: ArrayLike) -> RatioState:
         """Return the state after more looks, in order; all of shape (looks,)."""
@@ -118,14 +134,9 @@ class RatioState:
         if not x.size:
             return self
         gains = _gains(_ratios(self.test.margin), x, n, y, m)
-        candidates = np.vstack([self.strongest, gains])
-        strongest = candidates[_strongest_so_far(_towards(self.test.direction, candidates))[1:]]
-        places = np.concatenate([[_MARGIN], _MARGIN + self.test.direction.sign * _ALTERNATIVES])
-        course = self.scores[places] + np.cumsum(gains[:, places], axis=0)
-        seen = _log_mean(course[:, 1:] - course[:, :1])
-        if self.test.spread_out:
-            course -= strongest[:, places]
-            seen = np.minimum(seen, _log_mean(course[:, 1:] - course[:, :1]))
+        counted = _beyond(self.test, gains)
+        gained, late = _courses(self.test, counted, self.looks, self.gained, self.late)
+        seen = _evidence(self.test, gained, late, self.looks + np.arange(1, x.size + 1))
         return RatioState(
             self.test,
             self.looks + x.size,
@@ -134,41 +145,44 @@ class RatioState:
             self.base_bad + int(y.sum()),
             self.base_trials + int(m.sum()),
             self.scores + gains.sum(axis=0),
-            strongest[-1],
+            gained[-1],
+            late[-1],
             max(self.peak, float(seen.max())),
         )
 
     def __add__(self, later: RatioState) -> RatioState:
         """Return the state after the looks of `self` and then, all at once, those of `later`.
 
-        The same as one pass over all of them, but that the evidence within `later` isn't looked at: the peak may be
-        lower, never higher. Adding the states of two regions of the same time keeps each region compared with itself.
+        The same as one pass over all of them within the horizon, but that the evidence within `later` isn't looked at:
+        the peak may be lower, never higher.
 
         Raises:
             ValueError: they are of different tests.
         """
         if self.test != later.test:
             raise ValueError("states of different tests don't add")
-        scores = self.scores + later.scores
-        both = np.vstack([self.strongest, later.strongest])
-        strongest = both[int(np.argmax(_towards(self.test.direction, both)))]
-        seen = float(_evidence(self.test, self.test.direction, scores, strongest))
+        looks, gained = self.looks + later.looks, self.gained + later.gained
+        late = self.late + later.gained
+        if looks <= self.test.horizon:  # beyond it the starts within `later` have no weight left
+            late = np.logaddexp(late, later.late)
+        seen = float(_evidence(self.test, gained, late, np.array(looks)))
         return RatioState(
             self.test,
-            self.looks + later.looks,
+            looks,
             self.bad + later.bad,
             self.trials + later.trials,
             self.base_bad + later.base_bad,
             self.base_trials + later.base_trials,
-            scores,
-            strongest,
+            self.scores + later.scores,
+            gained,
+            late,
             max(self.peak, seen),
         )
 
     @property
     def log_evidence(self) -> float:
         """Log evidence at this look."""
-        return float(_evidence(self.test, self.test.direction, self.scores, self.strongest))
+        return float(_evidence(self.test, self.gained, self.late, np.array(self.looks)))
 
     @property
     def p_value(self) -> float:
@@ -183,15 +197,16 @@ class RatioState:
         return self.bad / self.trials * self.base_trials / self.base_bad
 
     def bounds(self) -> tuple[float | None, float | None]:
-        """Return the ratios below and above which the test at its alpha excludes the true one, at every look.
+        """Return the ratios below and above which the true one, over all looks so far, is excluded, at every look.
 
-        Each bound is one-sided at alpha, by the same mixture: the harmful-side bound passes the margin at the look at
-        which the evidence reaches 1 / alpha. None: no bound within a factor of `LARGEST` of the margin.
+        Each bound is one-sided at alpha, by the plain mixture from the first look on: a fault that began late, or a
+        single look, may show in the evidence and not yet in the bound of the whole, or the other way round. None: no
+        bound within a factor of `LARGEST` of the margin.
         """
         places = np.arange(_REACH, 3 * _REACH + 1)
         ratios = _ratios(self.test.margin)[places]
         low, high = (
-            _evidence(self.test, direction, self.scores, self.strongest, places) >= self.test.threshold
+            _towards(direction, self.scores, places) >= self.test.threshold
             for direction in (Direction.HIGHER, Direction.LOWER)
         )
         # Evidence that the true ratio is above one of the grid falls with that one; that it is below it, rises.
@@ -209,8 +224,9 @@ class RatioState:
         best = float(self.scores.max()) - float(self.scores[_MARGIN])
         if not self.looks or best <= 0:
             return None
-        direction = Direction.HIGHER if int(np.argmax(self.scores)) > _MARGIN else Direction.LOWER
-        lacking = self.test.threshold - float(_evidence(self.test, direction, self.scores, self.strongest))
+        beyond = (int(np.argmax(self.scores)) - _MARGIN) * self.test.direction.sign > 0
+        seen = self.log_evidence if beyond else float(_towards(self.test.direction.opposite, self.scores))
+        lacking = self.test.threshold - seen
         return max(0.0, lacking / best) if lacking / best <= 100 else None
 
 
@@ -219,21 +235,17 @@ def log_evidence(
 ) -> Floats:
     """Return the log evidence at each look, all of shape (..., looks), oldest first; many series at once."""
     x, n, y, m = (np.asarray(a) for a in (bad, trials, base_bad, base_trials))
-    ratios = _ratios(test.margin)[np.concatenate([[_MARGIN], _MARGIN + test.direction.sign * _ALTERNATIVES])]
+    if not x.shape[-1]:
+        return np.zeros(x.shape)
+    ratios = _ratios(test.margin)[_MARGIN + test.direction.sign * np.concatenate([[0], _ALTERNATIVES])]
     gains = _gains(ratios, x, n, y, m)
-    gains = gains[..., 1:] - gains[..., :1]
-    scores = np.cumsum(gains, axis=-2)
-    seen = _log_mean(scores)
-    if test.spread_out:
-        single = _log_mean(gains)
-        strongest = np.take_along_axis(gains, _strongest_so_far(single)[..., None], axis=-2)
-        some = np.maximum.accumulate(single, axis=-1)[..., None] > 0
-        seen = np.minimum(seen, _log_mean(np.subtract(scores, strongest, out=scores, where=some)))
-    return seen
+    counted = np.minimum(gains[..., 1:] - gains[..., :1], test.most)
+    gained, late = _courses(test, counted, 0, 0.0, -np.inf)
+    return _evidence(test, gained, late, np.arange(1, x.shape[-1] + 1))
 
 
 def looks_until_seen(test: RatioTest, ratio: float, bad_a_look: float, share: float) -> float | None:
-    """Return about how many looks it takes until a ratio is seen in half of all roll-outs.
+    """Return about how many looks it takes until a ratio that is there from the start is seen in half of all roll-outs.
 
     Computed on the average course of the data, not simulated: within a fifth, or a look, of the median of simulations.
 
@@ -250,19 +262,23 @@ def looks_until_seen(test: RatioTest, ratio: float, bad_a_look: float, share: fl
         return None
     x, e = bad_a_look * share * ratio, bad_a_look * (share * ratio + 1 - share)
     ratios = _ratios(test.margin)[_MARGIN + test.direction.sign * np.concatenate([[0], _ALTERNATIVES])]
-    gains = x * np.log(ratios) - e * np.log1p(share * (ratios - 1))
-    gains = gains[1:] - gains[0]
+    own, both = np.log(ratios[1:] / ratios[0]), np.log1p(share * (ratios[1:] - 1)) - math.log1p(share * (ratios[0] - 1))
+    gains = x * own - e * both
+    if test.spread_out:  # what is cut off above is cut off the average, too
+        spread = np.sqrt(x * (own - both) ** 2 + (e - x) * both**2)
+        over = (gains - test.most) / spread
+        gains = gains - spread * (over * special.ndtr(over) + np.exp(-(over**2) / 2) / math.sqrt(2 * math.pi))
+    needed = test.threshold + (math.log(2) if test.horizon else 0.0)
     low, high = 0.0, 1.0
-    while _log_mean(high * gains) < test.threshold:
+    while _log_mean(high * gains) < needed:
         low, high = high, 2 * high
         if high > 1e12:
             return None
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (low, middle) if _log_mean(middle * gains) >= test.threshold else (middle, high)
-    # Chance carries half of the runs there a little sooner than their average; leaving out the strongest look takes
-    # longer. By how much is from simulations (tests/experiments/sequential).
-    return float(math.ceil(1.2 * high + 1 if test.spread_out else 0.87 * high))
+        low, high = (low, middle) if _log_mean(middle * gains) >= needed else (middle, high)
+    # Chance carries half of the runs there a little sooner than their average; by how much is from simulations.
+    return float(max(math.ceil(0.87 * high), 2 if test.spread_out else 1))
 
 
 def _ratios(margin: float) -> Floats:
@@ -284,15 +300,42 @@ def _gains(
     return np.asarray(np.where(said, x * np.log(ratios) - e * np.log1p(w * (ratios - 1)), 0.0), dtype=np.float64)
 
 
-def _evidence(
-    test: RatioTest, direction: Direction, scores: Floats, strongest: Floats, at: int | NDArray[np.int64] = _MARGIN
-) -> Floats:
-    """Log evidence that the true ratio is beyond those at places of the grid, to one side."""
-    seen = _towards(direction, scores, at)
-    return np.minimum(seen, _towards(direction, scores - strongest, at)) if test.spread_out else seen
+def _beyond(test: RatioTest, gains: Floats) -> Floats:
+    """What the ratios beyond the margin gain on it in each look, as far as that counts."""
+    places = _MARGIN + test.direction.sign * _ALTERNATIVES
+    return np.minimum(gains[..., places] - gains[..., _MARGIN : _MARGIN + 1], test.most)
+
+
+def _courses(
+    test: RatioTest, counted: Floats, looks: int, gained: float | Floats, late: float | Floats
+) -> tuple[Floats, Floats]:
+    """Return gains so far, from the first look and from any of the horizon, at each of more looks.
+
+    Args:
+        test: what is asked. counted: shape (..., looks, alternatives). looks: before these.
+        gained, late: before these, shape (alternatives,).
+    """
+    upto = np.cumsum(counted, axis=-2)
+    if not test.horizon:
+        return gained + upto, np.full_like(upto, -np.inf)
+    begins = np.where(looks + np.arange(counted.shape[-2]) < test.horizon, -math.log(test.horizon), -np.inf)
+    from_each = begins[:, None] - (upto - counted)
+    from_each[..., 0, :] = np.logaddexp(from_each[..., 0, :], late)
+    return gained + upto, upto + np.logaddexp.accumulate(from_each, axis=-2)
+
+
+def _evidence(test: RatioTest, gained: Floats, late: Floats, looks: NDArray[np.int64]) -> Floats:
+    seen = _log_mean(gained)
+    if not test.horizon:
+        return seen
+    to_come = np.maximum(0.0, 1 - looks / test.horizon)
+    with np.errstate(divide="ignore"):
+        later = np.logaddexp(_log_mean(late), np.log(to_come))
+    return np.asarray(np.logaddexp(seen, later) - math.log(2), dtype=np.float64)
 
 
 def _towards(direction: Direction, scores: Floats, at: int | NDArray[np.int64] = _MARGIN) -> Floats:
+    """Log evidence, by the plain mixture, that the true ratio is beyond those at places of the grid, to one side."""
     at = np.asarray(at)
     beyond = scores[..., at[..., None] + direction.sign * _ALTERNATIVES]
     return _log_mean(beyond - scores[..., at][..., None])
@@ -300,12 +343,6 @@ def _towards(direction: Direction, scores: Floats, at: int | NDArray[np.int64] =
 
 def _log_mean(logs: Floats) -> Floats:
     """Log of the mean of exponentials over the last axis."""
-    top = logs.max(axis=-1, keepdims=True)
-    return np.asarray(np.log(np.exp(logs - top).mean(axis=-1)) + top[..., 0], dtype=np.float64)
-
-
-def _strongest_so_far(single: Floats) -> NDArray[np.int64]:
-    """Index of the largest value up to each place, along the last axis."""
-    top = np.maximum.accumulate(single, axis=-1)
-    places = np.where(single >= top, np.arange(single.shape[-1]), 0)
-    return np.asarray(np.maximum.accumulate(places, axis=-1), dtype=np.int64)
+    top = np.maximum(logs.max(axis=-1, keepdims=True), -1e300)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(np.exp(logs - top).mean(axis=-1)) + top[..., 0], dtype=np.float64)

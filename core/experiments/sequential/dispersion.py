@@ -106,6 +106,21 @@ def rate_dispersion(bad: ArrayLike, trials: ArrayLike) -> Dispersion | None:
     return _dispersion(float(terms.sum()), int(told.sum()), int(told.sum()), of_looks)
 
 
+def lesser_dispersion(
+    bad: ArrayLike, trials: ArrayLike, base_bad: ArrayLike, base_trials: ArrayLike
+) -> Dispersion | None:
+    """Return the lesser of `split_dispersion` and `rate_dispersion` of the baseline: what both of them see.
+
+    A rate that both versions share may jump without harm to the comparison, which only the second takes for
+    dispersion; a candidate that went wrong half-way only the first.
+
+    Returns:
+        None while either can't be told.
+    """
+    split, rate = split_dispersion(bad, trials, base_bad, base_trials), rate_dispersion(base_bad, base_trials)
+    return None if split is None or rate is None else min(split, rate, key=lambda found: found.low)
+
+
 def difference_evidence(
     test: RatioTest,
     bad: ArrayLike,

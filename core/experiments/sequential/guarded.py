@@ -10,7 +10,7 @@ from core.experiments.sequential.dispersion import (
     Dispersion,
     difference_bounds,
     difference_evidence,
-    split_dispersion,
+    lesser_dispersion,
 )
 
 Counts = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
@@ -32,7 +32,7 @@ def guarded_evidence(
         before: dispersion found on looks before these; None: nothing is known, it is estimated on these looks.
     """
     seen = log_evidence(test, *counts)
-    dispersion = before if before is not None else split_dispersion(*counts)
+    dispersion = before if before is not None else lesser_dispersion(*counts)
     if dispersion is not None and dispersion.is_over:
         seen = np.minimum(seen, difference_evidence(test, *counts, planned=planned, memory=dispersion.memory))
     return seen, dispersion

@@ -13,7 +13,8 @@ TESTS = [
     RatioTest(),
     RatioTest(0.01, margin=1.25),
     RatioTest(0.05, margin=0.8, direction=Direction.LOWER),
-    RatioTest(0.05, spread_out=True),
+    RatioTest(0.05, spread_out=True, horizon=12),
+    RatioTest(0.05, horizon=1000),
 ]
 
 
@@ -68,7 +69,10 @@ def test_states_add_to_the_evidence_of_one_pass_and_to_no_higher_peak(test, rows
     columns = np.array(rows).T
     first, second = (RatioState.begin(test).after(*part) for part in (columns[:, :cut], columns[:, cut:]))
     once, added = RatioState.begin(test).after(*columns), first + second
-    assert added.log_evidence == pytest.approx(once.log_evidence, rel=1e-9, abs=1e-8)
+    if test.horizon == 0 or once.looks <= test.horizon:
+        assert added.log_evidence == pytest.approx(once.log_evidence, rel=1e-9, abs=1e-8)
+    else:
+        assert added.log_evidence <= once.log_evidence + 1e-8
     assert (added.looks, added.bad, added.base_trials) == (once.looks, once.bad, once.base_trials)
     assert first.peak <= added.peak <= once.peak + 1e-8
 
@@ -95,11 +99,33 @@ def test_p_never_rises_and_stays_a_probability(rows):
 
 @given(rows=looks)
 @settings(max_examples=40, deadline=None)
-def test_without_its_strongest_look_there_is_never_more_evidence(rows):
+def test_no_look_counts_for_more_than_half_of_what_is_needed(rows):
     columns = np.array(rows).T
-    plain, spread = (log_evidence(RatioTest(spread_out=s), *columns) for s in (False, True))
+    plain, spread = (log_evidence(RatioTest(spread_out=s, horizon=30), *columns) for s in (False, True))
     assert (spread <= plain + 1e-9).all()
-    assert spread[0] <= 1e-9  # one look alone is none
+    rises = np.diff(spread, prepend=0.0)
+    assert rises.max() <= -math.log(0.05) / 2 + 1e-9
+
+
+@given(rows=looks)
+@settings(max_examples=30, deadline=None)
+def test_a_fault_that_may_begin_at_any_look_is_a_mixture_over_them(rows):
+    columns = np.array(rows).T
+    n = columns.shape[1]
+    from_each = [by_the_formula(TESTS[0], *columns[:, k:]) for k in range(n)]
+    expected = 0.5 * math.exp(from_each[0]) + 0.5 * sum(math.exp(v) for v in from_each) / 40 + 0.5 * (1 - n / 40)
+    found = log_evidence(RatioTest(horizon=40), *columns)[-1]
+    assert found == pytest.approx(math.log(expected), rel=1e-6, abs=1e-9)
+
+
+def test_a_fault_that_begins_late_is_seen_soon():
+    rng = np.random.default_rng(8)
+    x = np.concatenate([rng.binomial(1500, 0.005, (50, 400)), rng.binomial(1500, 0.01, (50, 80))], axis=1)
+    y, n, m = rng.binomial(13500, 0.005, x.shape), np.full(x.shape, 1500), np.full(x.shape, 13500)
+    late, plain = (log_evidence(t, x, n, y, m) >= t.threshold for t in (RatioTest(horizon=480), RatioTest()))
+    assert not late[:, :400].any()
+    assert np.median(late[:, 400:].argmax(axis=1)) <= 8
+    assert np.median(plain[:, 400:].argmax(axis=1)) >= 20
 
 
 @pytest.mark.parametrize(
@@ -121,7 +147,7 @@ def test_huge_counts_stay_finite():
 
 def test_the_bound_passes_the_margin_when_it_acts():
     rng = np.random.default_rng(7)
-    for test in (RatioTest(0.05), RatioTest(0.02, margin=1.25), RatioTest(0.05, spread_out=True)):
+    for test in (RatioTest(0.05), RatioTest(0.02, margin=1.25), RatioTest(0.02, margin=0.9)):
         state = RatioState.begin(test)
         for _ in range(120):
             state = state.after(rng.binomial(1500, 0.01), 1500, rng.binomial(13500, 0.005), 13500)
@@ -160,10 +186,10 @@ def test_what_more_is_needed_is_about_right():
     assert 0.5 < np.median(took) / np.median(told) < 2
 
 
-@pytest.mark.parametrize("spread", [False, True])
+@pytest.mark.parametrize("of", [TESTS[0], RatioTest(spread_out=True, horizon=400)], ids=["plain", "from any look on"])
 @pytest.mark.parametrize(("ratio", "bad"), [(1.25, 75), (1.5, 75), (2, 75), (5, 75), (1.5, 8)])
-def test_the_time_until_seen_is_that_of_simulations(ratio, bad, spread):
-    rng, test = np.random.default_rng(5), RatioTest(spread_out=spread)
+def test_the_time_until_seen_is_that_of_simulations(ratio, bad, of):
+    rng, test = np.random.default_rng(5), of
     told = looks_until_seen(test, ratio, bad, 0.1)
     shape = (150, int(3 * told) + 10)
     x, y = rng.poisson(0.1 * bad * ratio, shape), rng.poisson(0.9 * bad, shape)

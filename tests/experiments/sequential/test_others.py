@@ -128,7 +128,7 @@ def test_over_dispersed_counts_need_both():
     rng = np.random.default_rng(5)
     c = counts(rng, own=0.7)
     calm = counts(rng)
-    for test in (RatioTest(), RatioTest(spread_out=True)):
+    for test in (RatioTest(), RatioTest(spread_out=True, horizon=480)):
         seen, dispersion = guarded_evidence(test, c, planned=480)
         assert dispersion.is_over
         assert (seen <= difference_evidence(test, *c, planned=480, memory=dispersion.memory) + 1e-12).all()

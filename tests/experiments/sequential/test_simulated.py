@@ -3,15 +3,17 @@
 The simulations are those of `python -m benchmarks.sequential`.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from benchmarks.sequential import (
     ALPHA,
     BURSTS,
+    JUDGE,
     LASTING_BURSTS,
     LOOKS,
-    SPREAD,
     TEST,
     Arms,
     Learners,
@@ -25,7 +27,7 @@ from benchmarks.sequential import (
     guarded,
     mean_acts,
 )
-from core.experiments.sequential import RatioTest, rank_evidence, sign_evidence, split_evidence
+from core.experiments.sequential import rank_evidence, sign_evidence, split_evidence
 
 RUNS = 1000
 
@@ -40,7 +42,7 @@ def rng():
         (Arms(), e_process(TEST)),
         (Arms(candidate=45, baseline=4455, rate=0.004), e_process(TEST)),
         (Arms(shared=0.5, memory=0.99), e_process(TEST)),
-        (Arms(ratio=1.25), e_process(RatioTest(ALPHA, margin=1.25, spread_out=True))),
+        (Arms(ratio=1.25), e_process(replace(JUDGE, margin=1.25))),
         (BURSTS, differences(TEST)),
     ],
     ids=["independent", "few events", "a common rate that drifts", "right at the margin", "bursts"],
@@ -53,7 +55,7 @@ def test_a_healthy_candidate_is_rolled_back_no_more_often_than_alpha(arms, rule)
 def test_known_bursts_of_one_version_are_stood(arms):
     draw = rng()
     counts = arms.draw(draw, RUNS)
-    rule = guarded(SPREAD, arms, draw)
+    rule = guarded(JUDGE, arms, draw)
     acted = (rule(counts) >= TEST.threshold).any(axis=1)
     assert Null("", "", int(acted.sum()), RUNS).bound <= ALPHA
 
@@ -87,7 +89,7 @@ def test_gauges_alike():
     [
         (1.25, e_process(TEST), 120, 40),
         (1.5, e_process(TEST), 60, 10),
-        (2.0, e_process(SPREAD), 60, 6),
+        (2.0, e_process(JUDGE), 60, 6),
         (5.0, e_process(TEST), 60, 1),
         (1.5, differences(TEST), 120, 60),
     ],
