@@ -166,7 +166,7 @@ def test_a_window_grows_until_it_holds_the_minimum() -> None:
             "half: its criteria only warn; no measurement is not success, so that it will hold",
         ),
         (["segment_spread < 5 %"], (), "", "half: none of its criteria is measured"),
-        (["roi_vs_baseline > 0 %"], (), "", "half: ROI against baseline over 0 % is not measured"),
+        (["segment_spread < 5 %"], (), "", "half: segment spread under 5 % is not measured"),
         (["error_rate < 1 %"], (), "", "half: the plan ends at 50 % of the learners"),
         (
             ["error_rate < 1 %"],
