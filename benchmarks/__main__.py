@@ -14,14 +14,26 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import cache, cohorts_page, experiments, flags, learners, live, report, rollback, switch, tick
+from benchmarks import (
+    cache,
+    cohorts_page,
+    experiments,
+    flags,
+    instrument,
+    learners,
+    live,
+    report,
+    rollback,
+    switch,
+    tick,
+)
 from benchmarks.figures import Row
 from benchmarks.machine import this_machine
 from benchmarks.wire import WireError
 
 BENCHMARKS: dict[str, Callable[[Path], list[Row]]] = {
     module.NAME: module.run
-    for module in (flags, rollback, switch, tick, live, cache, cohorts_page, learners, experiments)
+    for module in (flags, rollback, switch, tick, live, cache, cohorts_page, learners, experiments, instrument)
 }
 README = Path(__file__).resolve().parents[1] / "README.md"
 

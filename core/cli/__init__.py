@@ -9,6 +9,7 @@ import sys
 
 # Each module adds its commands to the app as it is imported.
 from core.cli import (  # noqa: F401
+    aa,
     access,
     approve,
     backup,

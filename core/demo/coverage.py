@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
-from scipy import special
 
 from core.demo.experiment import CONTROL, PLANTED, TREATMENT, Planted, make_experiment
 from core.experiments import Effect, Labels, Mean, Metric, Observations, Rate, Ratio, aggregate
+from core.experiments.instrument import exact_interval
 
 LEVEL = 0.95
 _AT_ONCE = 200_000  # learners, so that memory stays bounded
@@ -108,13 +107,6 @@ def _row(metric: Metric, effects: list[Effect], planted: Planted, level: float) 
         truth,
         value.size,
         held,
-        *clopper_pearson(held, value.size, level),
+        *exact_interval(held, value.size, level),
         bias,
     )
-
-
-def clopper_pearson(held: int, of: int, level: float = LEVEL) -> tuple[float, float]:
-    """Return the exact interval of a share [Clopper & Pearson, Biometrika 26, 1934]."""
-    tail = (1 - level) / 2
-    ends: NDArray[np.float64] = special.betaincinv([held, held + 1], [of - held + 1, of - held], [tail, 1 - tail])
-    return (float(ends[0]) if held > 0 else 0.0), (float(ends[1]) if held < of else 1.0)

@@ -1,6 +1,6 @@
 """Experiments: aggregates -> estimates -> decisions. Is it better, and for whom?"""
 
-from core.experiments import business_case, sequential
+from core.experiments import business_case, instrument, sequential
 from core.experiments.aggregates import Aggregates
 from core.experiments.analysis import Comparison, Daily, Design, DesignError, Findings, Segment, Spread, analyse, daily
 from core.experiments.cells import day_name, day_number
@@ -108,6 +108,7 @@ __all__ = [
     "guess_roles",
     "heterogeneity",
     "holm",
+    "instrument",
     "keep_experiment",
     "learners_needed",
     "load",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import cache, cohorts_page, experiments, flags, live, rollback, switch, tick
+from benchmarks import cache, cohorts_page, experiments, flags, instrument, live, rollback, switch, tick
 from benchmarks.figures import Row
 
 
@@ -63,3 +63,9 @@ def test_the_cohorts_page_is_drawn(tmp_path: Path) -> None:
     if row.measured.startswith("not measured"):
         pytest.skip(row.measured)
     assert 0 < row.figures["fresh_s"] <= row.figures["slowest_s"]
+
+
+def test_a_a_checks(tmp_path: Path) -> None:
+    rows = instrument.run(tmp_path, learners=2000, splits=128)
+    assert len(rows) == 2
+    assert all(row.figures["seconds"] > 0 for row in rows)

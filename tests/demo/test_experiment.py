@@ -11,7 +11,7 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from core.cli import app
-from core.demo.coverage import clopper_pearson, coverage
+from core.demo.coverage import coverage
 from core.demo.experiment import (
     PLANTED,
     SEGMENT_NAMES,
@@ -149,9 +149,3 @@ def test_a_wrong_truth_is_noticed():
     found = {row.metric: row for row in coverage(300, 4000, planted=Lying())}
     assert found["completion"].high < 0.9
     assert found["churn"].low <= 0.95 <= found["churn"].high
-
-
-def test_clopper_pearson_is_scipys():
-    for held, of in ((950, 1000), (0, 20), (20, 20), (1, 3)):
-        wanted = stats.binomtest(held, of).proportion_ci(0.95, method="exact")
-        assert clopper_pearson(held, of) == pytest.approx((wanted.low, wanted.high))
