@@ -52,12 +52,17 @@ def now() -> None:
     st.html(html.headline(live.headline(status, found.verdict, found.now, speed)))
     st.html(html.pulse(beat))
     st.html(html.stepper(live.steps(status, found.checkpoints, found.now, speed)))
+    if coming := reading.outlook(deployment):
+        st.html(html.note(coming))
     if found.drill is not None:
         st.html(html.stopwatch(choices.stopwatch(found.drill), real_time=speed == 1.0))
     if status.phase >= 0:
         st.html(html.section("Figures"))
         table = rows.figure_rows(status.plan, status.phase, found.verdict)
         st.html(html.figures(table, status.plan.candidate, status.plan.baseline, pictures))
+        if compared := rows.guardrail_rows(status.plan, found.verdict):
+            st.html(html.section("Against the baseline, at every look"))
+            st.html(html.guardrails(compared, status.plan.candidate, status.plan.baseline))
 
 
 now()

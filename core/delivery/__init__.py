@@ -2,6 +2,7 @@
 
 from core.delivery import calibration, quantities, words
 from core.delivery.describe import PlanDescription, describe
+from core.delivery.detection import outlook
 from core.delivery.drift import Reading, read_switch, restore_switch
 from core.delivery.gate import GO, NO_GO, Decision, Tally, asked_of, tally
 from core.delivery.judge import judge
@@ -19,7 +20,8 @@ from core.delivery.model import (
     Verdict,
 )
 from core.delivery.monitor import LEASE, Monitor
-from core.delivery.plan import WARN_ONLY, Figure, Limit, Phase, Plan, SignOff, Trigger
+from core.delivery.needs import Traffic
+from core.delivery.plan import RELATIVE, WARN_ONLY, Figure, Guardrail, Limit, Phase, Plan, SignOff, Trigger
 from core.delivery.planfile import PlanError, load_plan, parse_plan
 from core.delivery.practice import (
     DRILL_FLAG,
@@ -56,6 +58,7 @@ __all__ = [
     "GO",
     "LEASE",
     "NO_GO",
+    "RELATIVE",
     "RESTORE_DRILLED",
     "ROLLBACK_DRILLED",
     "SWITCH_DRIFTED",
@@ -74,6 +77,7 @@ __all__ = [
     "Figure",
     "FigureState",
     "Finding",
+    "Guardrail",
     "Incident",
     "Limit",
     "Monitor",
@@ -94,6 +98,7 @@ __all__ = [
     "State",
     "Status",
     "Tally",
+    "Traffic",
     "Trigger",
     "Unknown",
     "Verdict",
@@ -116,6 +121,7 @@ __all__ = [
     "latest_verdict",
     "load_plan",
     "open_sources",
+    "outlook",
     "parse_plan",
     "quantities",
     "read_switch",

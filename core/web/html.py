@@ -20,7 +20,8 @@ from core.web.views.live import Headline, Step, Tick
 from core.web.views.marks import PENDING, Mark, Tone
 from core.web.views.plans import PlanView
 from core.web.views.pulse import Pulse
-from core.web.views.rows import FigureRow
+from core.web.views.rows import FigureRow, GuardrailRow
+from core.web.views.says import capital
 from core.web.views.signoff import GateView, SeatRow
 from core.web.views.system import DrillRow
 from core.web.views.trial import TrialView
@@ -168,6 +169,44 @@ def _figure(row: FigureRow, candidate: str, baseline: str, picture: str) -> Html
     )
 
 
+def note(text: str) -> Html:
+    """Return a sentence beside the point."""
+    return el("p", text, cls="cc-muted")
+
+
+def guardrails(rows: Iterable[GuardrailRow], candidate: str, baseline: str) -> Html:
+    """Return the table with a row a comparison with the baseline."""
+    heads = (
+        "State",
+        "Against the baseline",
+        join([el("i", cls="cc-key cc-key-candidate"), candidate]),
+        join([el("i", cls="cc-key cc-key-baseline"), baseline]),
+        "Effect",
+        "Certainty",
+    )
+    return el(
+        "table",
+        el("caption", "Comparisons with the baseline, valid at every look", cls="cc-hidden"),
+        el("thead", el("tr", *(el("th", head, scope="col") for head in heads))),
+        el("tbody", *(_guardrail(row, candidate, baseline) for row in rows)),
+        cls="cc-figures cc-guardrails",
+    )
+
+
+def _guardrail(row: GuardrailRow, candidate: str, baseline: str) -> Html:
+    certainty = [el("span", text) for text in (row.certainty, row.more) if text]
+    return el(
+        "tr",
+        el("td", badge(row.mark), cls="cc-c-state"),
+        el("th", row.label, _small(row.sentence or capital(row.limit) + "."), cls="cc-c-name", scope="row"),
+        el("td", el("b", row.value or _DASH), cls="cc-c-value", data_label=candidate),
+        el("td", row.baseline or _DASH, cls="cc-c-base", data_label=baseline),
+        el("td", el("b", row.effect or _DASH), _small(row.interval), cls="cc-c-value", data_label="effect"),
+        el("td", *(certainty or [_DASH]), cls="cc-c-limit", data_label="certainty"),
+        cls=f"cc-row-{row.mark.tone}",
+    )
+
+
 def _small(text: str) -> Html | None:
     return el("small", text) if text else None
 
@@ -263,13 +302,15 @@ def cards(views: Sequence[ReportCard]) -> Html:
 
 
 def _card(view: ReportCard) -> Html:
-    breached = [el("h4", "Triggers breached"), *map(_line, view.breached)] if view.breached else []
+    breached = [el("h4", "Breached"), *map(_line, view.breached)] if view.breached else []
+    compared = [el("h4", "Against the baseline, at every look"), *map(_line, view.compared)] if view.compared else []
     return el(
         "article",
         el("header", el("h3", view.title), badge(view.mark)),
         el("p", view.when, cls="cc-muted"),
         el("p", view.summary),
         *map(_line, view.criteria),
+        *compared,
         *breached,
         cls=f"cc-card cc-edge-{view.mark.tone}",
     )

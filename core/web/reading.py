@@ -26,6 +26,7 @@ from core.delivery import (
     State,
     Status,
     Tally,
+    Traffic,
     Verdict,
     checkpoints,
     decisions,
@@ -35,6 +36,7 @@ from core.delivery import (
     read_switch,
     standing,
 )
+from core.delivery import outlook as say_outlook
 from core.delivery.words import limit as say_limit
 from core.settings import Settings
 from core.store import (
@@ -60,6 +62,7 @@ from core.web.views.curves import DRAWN, Bins
 from core.web.views.history import mark_of
 from core.web.views.system import size
 
+OUTLOOK_SAMPLES = 240  # two hours of 30 s samples
 TTL_S = 1.0
 TAIL_S = 900.0
 """Plan seconds for which samples are still shown after a deployment has ended."""
@@ -227,6 +230,27 @@ def take(of: Store, status: Status) -> Snapshot:
             watch.refresh(connection)
             newest = watch.bins.newest(status.plan.candidate)
     return replace(found, newest=newest)
+
+
+@st.cache_data(ttl=10.0, max_entries=20, show_spinner=False)
+def outlook(deployment: str) -> str:
+    """Say how long an error rate half as bad again would take to be seen in the phase to come; "" where none is.
+
+    Computed from the traffic and the baseline's errors of the last `OUTLOOK_SAMPLES` samples.
+    """
+    status, of = deliveries().status(deployment), store()
+    plan = status.plan
+    following = max(status.phase + 1, 0)
+    if status.state.ended or following >= len(plan.phases):
+        return ""
+    now = of.clock().now()
+    with of.read() as connection:
+        frame = load_samples(connection, plan.flag, since=now - OUTLOOK_SAMPLES * plan.sample_s)
+    lasted = now - float(frame.start.min()) if len(frame) else 0.0
+    mine, theirs = (frame.select(frame.version == version) for version in (plan.candidate, plan.baseline))
+    requests, served = int(theirs.requests.sum()), int(mine.requests.sum())
+    traffic = Traffic(0.0) if lasted <= 0 else Traffic((requests + served) / lasted, candidate_per_s=served / lasted)
+    return say_outlook(plan, plan.phases[following], traffic, int(theirs.errors.sum()), requests)
 
 
 def _until(status: Status, now: float) -> float:

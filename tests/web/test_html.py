@@ -9,7 +9,7 @@ from core.web.views.history import EventRow
 from core.web.views.live import Headline
 from core.web.views.marks import Mark, Tone
 from core.web.views.pulse import Pulse
-from core.web.views.rows import FigureRow
+from core.web.views.rows import FigureRow, GuardrailRow
 
 BAD = "<img src=x onerror=alert(1)>"
 MARK = Mark(Tone.BAD, "undo", "rolled back")
@@ -24,11 +24,14 @@ def test_text_is_escaped_and_html_is_not() -> None:
 
 def test_nothing_that_anybody_wrote_reaches_the_page_as_html() -> None:
     row = FigureRow(Figure.ERROR_RATE, MARK, BAD, BAD, BAD, BAD, (BAD,), BAD, True)
+    compared = GuardrailRow(MARK, *[BAD] * 9)
     event = EventRow(1, Mark(Tone.CALM, "x", BAD), "at", "wall", BAD, BAD, BAD, ((BAD, BAD),))
     drawn = [
         html.headline(Headline(MARK, BAD, BAD)),
         html.alarms(Pulse("", "", (BAD,))),
         html.figures([row], BAD, BAD, {Figure.ERROR_RATE: "data:image/svg+xml;base64,AA"}),
+        html.guardrails([compared], BAD, BAD),
+        html.note(BAD),
         html.events([event], several=True),
         html.pairs([(BAD, BAD)]),
         html.problems([(BAD, BAD, BAD, BAD)]),

@@ -8,18 +8,23 @@ import pytest
 
 from core.delivery import (
     Action,
+    CheckpointRecord,
     Drill,
     Figure,
     FigureState,
     Finding,
+    Guardrail,
     Incident,
     Limit,
     Reading,
     Role,
     State,
+    Traffic,
     Verdict,
     checkpoints,
+    judge,
     latest_verdict,
+    outlook,
     parse_plan,
 )
 from core.settings import Settings
@@ -29,6 +34,7 @@ from core.web import reading
 from core.web.views import checkpoints as cards
 from core.web.views import choices, history, live, plans, pulse, rows, system, times
 from core.web.views.marks import Tone, figure_mark, state_mark
+from tests.delivery import recordings
 from tests.web.deployments import NOON, PLAN, Rollout, rollout
 
 
@@ -340,3 +346,41 @@ def test_times() -> None:
     assert times.ago(0.04) == "0.0 s ago"
     assert times.exact_time(NOON) == "2025-10-31 12:00:00 UTC"
     assert times.precise(0.0034) == "3 ms"
+
+
+def test_comparisons_with_the_baseline_say_effect_interval_p_and_what_is_lacking() -> None:
+    guardrail = Guardrail(Limit(Figure.ERROR_RATE, ">", 1.25), segment="new")
+    plan = replace(
+        recordings.PLAN, guardrails=(guardrail, Guardrail(Limit(Figure.SLOW_REQUESTS, ">", 1.0), then="hold"))
+    )
+    assert [r.mark.word for r in rows.guardrail_rows(plan, None)] == ["not judged yet"] * 3
+    sides = (
+        recordings.series(recordings.steady(20, errors=2)),
+        recordings.series(recordings.steady(20, version="original", requests=2700, errors=12), "original"),
+    )
+    seen = judge(plan, recordings.CANARY, *sides, 600.0, phase_started=0.0, places={("new", ""): sides})
+    errors, slow, revenue = rows.guardrail_rows(plan, seen)
+    assert (errors.label, errors.limit) == ("Error rate in segment new", "rolls back beyond 1.25 times")
+    assert (errors.value, errors.baseline, errors.effect) == ("0.67 %", "0.44 %", "1.50 times")
+    assert " to " in errors.interval
+    assert errors.certainty.startswith("p = ")
+    assert "acts at 0.017" in errors.certainty
+    assert errors.more.startswith("about ")
+    assert slow.limit.startswith("holds at any more")
+    assert (revenue.label, revenue.mark.word) == ("Revenue against baseline", "not measured")
+    record = CheckpointRecord("d", 1, 0, 0, 600.0, 0.0, seen)
+    lines = [cards.compared_line(f) for f in record.verdict.guardrails]
+    assert [line.value for line in lines] == ["1.50 times", "0 %"]
+    assert "acts at" in lines[0].limit
+
+
+def test_before_a_phase_it_is_said_how_long_harm_would_take_to_be_seen() -> None:
+    plan = replace(recordings.PLAN, guardrails=(Guardrail(Limit(Figure.ERROR_RATE, ">", 1.1)),))
+    busy, phase = Traffic(150.0), plan.phases[0]
+    said = outlook(plan, phase, busy, 2000, 500_000)
+    assert said.startswith("In canary an error rate 1.5 times original's would be seen after about ")
+    assert "(the phase lasts 2 h), computed at 150 requests a second and 0.4 % of original, as measured lately." in said
+    assert "at least" in outlook(plan, phase, busy, 0, 500_000)
+    assert "there is no traffic" in outlook(plan, phase, Traffic(0.0), 0, 0)
+    assert "nobody is left" in outlook(plan, replace(phase, share=1.0), busy, 10, 1000)
+    assert "No guardrail" in outlook(recordings.PLAN, phase, busy, 10, 1000)

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.delivery import CheckpointRecord, Finding, Phase, Status
-from core.delivery.words import duration, percent
+from core.delivery.words import duration, percent, place
 from core.delivery.words import figure as say_figure
 from core.delivery.words import limit as say_limit
+from core.delivery.words import margin as say_margin
 from core.web.views.marks import BREACHED, NOT_REACHED, PENDING, Mark, figure_mark
+from core.web.views.rows import guardrail_row
 from core.web.views.says import interval
 from core.web.views.times import both_times, clock_time, precise
 
@@ -33,7 +35,7 @@ class ReportCard:
 
     Attributes:
         title: "After 15 min". mark: the worst of its criteria. when: moment and lateness, in words.
-        criteria, breached: what was judged; empty while pending.
+        criteria, breached: what was judged; empty while pending. compared: comparisons with the baseline.
         summary: a sentence.
     """
 
@@ -44,6 +46,7 @@ class ReportCard:
     criteria: tuple[CardLine, ...]
     breached: tuple[CardLine, ...]
     pending: bool
+    compared: tuple[CardLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +109,18 @@ def _card(
     criteria = tuple(card_line(f) for f in record.verdict.criteria)
     breached = tuple(card_line(f) for f in record.verdict.breached)
     met = sum(f.state.value == "pass" for f in record.verdict.criteria)
-    summary = f"{met} of {len(criteria)} criteria met" + (f", {len(breached)} triggers breached" if breached else "")
+    summary = f"{met} of {len(criteria)} criteria met" + (f", {len(breached)} breached" if breached else "")
+    compared = tuple(compared_line(f) for f in record.verdict.guardrails)
+    compared += tuple(compared_line(f) for f in record.verdict.triggers if f.p_value is not None)
     return ReportCard(
-        title, figure_mark(record.verdict.state), clock_time(record.at) + late, summary, criteria, breached, False
+        title,
+        figure_mark(record.verdict.state),
+        clock_time(record.at) + late,
+        summary,
+        criteria,
+        breached,
+        False,
+        compared,
     )
 
 
@@ -123,6 +135,15 @@ def _to_come(
     if due <= now:
         return Mark(PENDING.tone, "hourglass_top", "due"), f"due since {clock_time(due)}"
     return PENDING, f"in {both_times(due - now, speed)} ({clock_time(due)})"
+
+
+def compared_line(finding: Finding) -> CardLine:
+    """Return a comparison with the baseline in words: effect, its interval at every look, always-valid p."""
+    guardrail = finding.guardrail
+    label = finding.figure.label + (place(guardrail) if guardrail else "")
+    row = guardrail_row(say_margin(guardrail) if guardrail else say_limit(finding.limit), label, finding)
+    certainty = "; ".join(text for text in (row.certainty, row.more) if text)
+    return CardLine(row.mark, label, row.effect or row.value, row.interval, row.baseline, certainty, finding.sentence)
 
 
 def card_line(finding: Finding) -> CardLine:

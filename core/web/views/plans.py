@@ -33,4 +33,6 @@ def told(plan: Plan, requests_per_s: float, learners: int) -> PlanView:
         for phase in said.phases
     ]
     parts.append(PlanPart("At once, in every phase", (), tuple(t.sentence for t in said.triggers)))
+    if said.guardrails:
+        parts.append(PlanPart("Against the baseline, at every sample", (), tuple(g.sentence for g in said.guardrails)))
     return PlanView(said.headline, tuple(parts), said.warnings)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.delivery import WARN_ONLY, Figure, Finding, Limit, Plan, Role, Trigger, Verdict
-from core.delivery.words import duration
+from core.delivery import RELATIVE, WARN_ONLY, Figure, Finding, Guardrail, Limit, Plan, Role, Trigger, Verdict
+from core.delivery.words import between, duration, exact_probability, place, probability, roughly, times
 from core.delivery.words import figure as say_figure
 from core.delivery.words import limit as say_limit
 from core.web.views.marks import BREACHED, Mark, Tone, figure_mark
 from core.web.views.says import capital, interval, sentence
-
-_RELATIVE = frozenset({Figure.REVENUE, Figure.ROI})  # said against the baseline, which has no figure of its own then
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +32,81 @@ class FigureRow:
     limits: tuple[str, ...]
     sentence: str
     gates: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GuardrailRow:
+    """One comparison with the baseline that is looked at with every sample.
+
+    Attributes:
+        mark: its state. label: what is compared, and of whom. limit: what is allowed, and what follows.
+        value, baseline: of both versions. effect, interval: of the candidate against the baseline, valid at every look.
+        certainty: the always-valid p and below which it acts. more: how much more data is needed, or "".
+        sentence: the judge's.
+    """
+
+    mark: Mark
+    label: str
+    limit: str
+    value: str
+    baseline: str
+    effect: str
+    interval: str
+    certainty: str
+    more: str
+    sentence: str
+
+
+def guardrail_rows(plan: Plan, verdict: Verdict | None) -> tuple[GuardrailRow, ...]:
+    """Return one row a guardrail, and then one a trigger that is relative to the baseline."""
+    found: dict[Guardrail | Limit, Finding] = {}
+    for finding in (*verdict.guardrails, *verdict.triggers) if verdict else ():
+        found[finding.guardrail or finding.limit] = finding
+    return (
+        *(guardrail_row(_beyond(g), capital(g.figure.label) + place(g), found.get(g)) for g in plan.guardrails),
+        *(
+            guardrail_row(_acts(t.then, say_limit(t.limit)), capital(t.limit.figure.label), found.get(t.limit))
+            for t in plan.relative_triggers()
+        ),
+    )
+
+
+def guardrail_row(limit: str, label: str, finding: Finding | None) -> GuardrailRow:
+    """Return a comparison in words; `finding` None: it has not been judged yet."""
+    if finding is None:
+        return GuardrailRow(Mark(Tone.CALM, "hourglass_top", "not judged yet"), label, limit, *[""] * 7)
+    figure, relative = finding.figure, finding.figure in RELATIVE
+    effect = "" if finding.ratio is None else times(finding.ratio)
+    bounds = between(finding.ratio_low, finding.ratio_high)
+    if relative:
+        effect = "" if finding.value is None else say_figure(figure, finding.value)
+        bounds = interval(figure, finding)
+    certainty = ""
+    if finding.p_value is not None and finding.alpha is not None:
+        certainty = f"{probability(finding.p_value)}, acts at {exact_probability(finding.alpha)}"
+    return GuardrailRow(
+        BREACHED if finding.then else figure_mark(finding.state),
+        label,
+        limit,
+        "" if relative or finding.value is None else say_figure(figure, finding.value),
+        "" if relative or finding.baseline is None else say_figure(figure, finding.baseline),
+        effect,
+        bounds,
+        certainty,
+        f"about {roughly(finding.wait_s)} more would tell" if finding.wait_s else "",
+        sentence(finding.sentence),
+    )
+
+
+def _beyond(guardrail: Guardrail) -> str:
+    acts = "rolls back" if guardrail.then == "roll back" else "holds"
+    if guardrail.margin == 1:
+        return f"{acts} at any {'more' if guardrail.limit.op.startswith('>') else 'less'}"
+    return f"{acts} {'beyond' if guardrail.limit.op.startswith('>') else 'below'} {guardrail.margin:g} times"
+
+
+def _acts(then: str, when: str) -> str:
+    return f"{'rolls back' if then == 'roll back' else 'holds'} when {when}"
 
 
 def figure_rows(plan: Plan, phase: int, verdict: Verdict | None) -> tuple[FigureRow, ...]:
@@ -85,7 +158,7 @@ def _row(
         capital(figure.label),
         "" if main.value is None else say_figure(figure, main.value),
         interval(figure, main),
-        "" if main.baseline is None or figure in _RELATIVE else say_figure(figure, main.baseline),
+        "" if main.baseline is None or figure in RELATIVE else say_figure(figure, main.baseline),
         tuple(limits),
         sentence(main.sentence),
         criterion is not None and figure not in WARN_ONLY,
