@@ -22,6 +22,7 @@ from benchmarks import (
     instrument,
     learners,
     live,
+    push,
     report,
     rollback,
     switch,
@@ -33,7 +34,7 @@ from benchmarks.wire import WireError
 
 BENCHMARKS: dict[str, Callable[[Path], list[Row]]] = {
     module.NAME: module.run
-    for module in (flags, rollback, switch, tick, live, cache, cohorts_page, learners, experiments, instrument)
+    for module in (flags, rollback, switch, tick, live, push, cache, cohorts_page, learners, experiments, instrument)
 }
 README = Path(__file__).resolve().parents[1] / "README.md"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import cache, cohorts_page, experiments, flags, instrument, live, rollback, switch, tick
+from benchmarks import cache, cohorts_page, experiments, flags, instrument, live, push, rollback, switch, tick
 from benchmarks.figures import Row
 
 
@@ -49,6 +49,14 @@ def test_viewers_see_the_live_page_refresh(tmp_path: Path) -> None:
     assert [page.figures["viewers"] for page in pages] == [1, 2]
     assert all(page.figures["count"] >= 2 for page in pages)
     assert monitor.figures["ticks"] >= 1
+
+
+@pytest.mark.slow
+def test_pushed_records(tmp_path: Path) -> None:
+    steady, page, most = push.run(tmp_path, seconds=3.0, most_seconds=0.5, rate=200.0, dashboards=1, spans=12)
+    assert steady.figures["dropped"] == 0
+    assert page.figures["viewers"] == 1
+    assert most.figures["rate_per_s"] > 0
 
 
 def test_experiments_beside_tea_tasting(tmp_path: Path) -> None:
