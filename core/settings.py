@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -145,6 +147,32 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the environment before canary.toml."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+class Origin(StrEnum):
+    """Where a setting's value comes from."""
+
+    ENVIRONMENT = "environment"
+    FILE = "canary.toml"
+    DEFAULT = "default"
+
+
+def origins() -> dict[str, Origin]:
+    """Return where each setting comes from, as the environment and the file are now.
+
+    Raises:
+        pydantic_settings.SettingsError, tomllib.TOMLDecodeError: the file can't be read.
+    """
+    environment = {name.lower() for name in os.environ}
+    in_file = TomlConfigSettingsSource(Settings)()
+    return {
+        name: Origin.ENVIRONMENT
+        if f"canary_{name}" in environment
+        else Origin.FILE
+        if name in in_file
+        else Origin.DEFAULT
+        for name in Settings.model_fields
+    }
 
 
 def is_loopback(host: str) -> bool:

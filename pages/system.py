@@ -35,5 +35,4 @@ else:
     st.html(html.nothing("Nothing has been rolled back yet. Each rollback is measured and listed here."))
 
 with st.grid(2, min_column_width=320, gap="medium"):
-    parts.facts("Settings", system.setting_facts(reading.settings()))
     parts.facts("Versions", system.version_facts())

@@ -19,6 +19,7 @@ from core.cli import (  # noqa: F401
     cohorts,
     delivery,
     demo_experiment,
+    doctor,
     experiment,
     log,
     plan,

@@ -1,6 +1,6 @@
 """What is remembered: deployments, events, samples, leases. The other rooms use the names listed here."""
 
-from core.store import histogram, schema
+from core.store import histogram, migrations, schema
 from core.store.archive import Manifest, read_archive
 from core.store.backup import backup_name, make_backup
 from core.store.business import add_learner_totals, business_sums, fold_learner_totals
@@ -73,6 +73,7 @@ __all__ = [
     "latency_of",
     "load_samples",
     "make_backup",
+    "migrations",
     "open_engine",
     "quantile_of",
     "read_archive",

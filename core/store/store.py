@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert, select
+from sqlalchemy import Connection, Engine, delete, insert, make_url, select
 from sqlalchemy.exc import DBAPIError, TimeoutError  # noqa: A004
 
 from core.store import anchor, eventlog, migrations, schema
@@ -115,6 +115,29 @@ class Store:
             raise unavailable(f"directory {home}", error) from error
         except BaseException:
             engine.dispose()
+            raise
+        return store
+
+    @classmethod
+    def peek(cls, url: str, home: Path) -> Store:
+        """Open a database as it is, to look at it: nothing is made or migrated.
+
+        Raises:
+            StoreUnavailable: it isn't there, or can't be read.
+        """
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).is_file():
+            raise StoreUnavailable(
+                f"The database {parsed.database} isn't there. Start a server (canary serve), which makes it, or check "
+                "CANARY_HOME and CANARY_DATABASE_URL",
+                Trouble.GONE,
+            )
+        store = cls(url, home.absolute(), open_engine(url))
+        try:
+            with store.read() as connection:
+                connection.execute(select(1))
+        except StoreUnavailable:
+            store.close()
             raise
         return store
 

@@ -22,6 +22,7 @@ from core.web.views.plans import PlanView
 from core.web.views.pulse import Pulse
 from core.web.views.rows import FigureRow, GuardrailRow
 from core.web.views.says import capital
+from core.web.views.settings import FindingRow, SettingRow
 from core.web.views.signoff import GateView, SeatRow
 from core.web.views.system import DrillRow
 from core.web.views.trial import TrialView
@@ -265,10 +266,10 @@ def problems(found: Iterable[tuple[str, str, str, str]]) -> Html:
     return _table(("Line", "Field", "Found", "Expected"), rows)
 
 
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> Html:
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]], cls: str = "") -> Html:
     head = el("thead", el("tr", *(el("th", text, scope="col") for text in heads)))
     body = el("tbody", *(el("tr", *(el("td", cell) for cell in row)) for row in rows))
-    return el("div", el("table", head, body, cls="cc-table"), cls="cc-scroll", tabindex=0, role="region")
+    return el("div", el("table", head, body, cls=f"cc-table {cls}".strip()), cls="cc-scroll", tabindex=0, role="region")
 
 
 def plan(view: PlanView) -> Html:
@@ -424,6 +425,41 @@ def facts(heading: str, found: Iterable[tuple[str, str]], mark: Mark | None) -> 
     """Return a titled list of names and values."""
     head = el("div", el("h2", heading), badge(mark) if mark else None, cls="cc-facts-head")
     return join([head, pairs(found)])
+
+
+def opinion(mark: Mark, text: str, when: str) -> Html:
+    """Return the doctor's opinion in a sentence."""
+    return el(
+        "section",
+        badge(mark),
+        el("h1", text),
+        el("p", f"As of {when}. Nothing was changed."),
+        cls=f"cc-headline cc-edge-{mark.tone}",
+        aria_live="polite",
+    )
+
+
+def findings(rows: Iterable[FindingRow]) -> Html:
+    """Return what the doctor found as a table."""
+
+    def cells(row: FindingRow) -> tuple[str, ...]:
+        return badge(row.mark), el("b", row.check), join([row.says, _small(f"→ {row.mend}" if row.mend else "")])
+
+    return _table(("State", "Part", "What is so, and how to mend it"), map(cells, rows))
+
+
+def settings(rows: Iterable[SettingRow]) -> Html:
+    """Return settings as a table."""
+
+    def cells(row: SettingRow) -> tuple[str, ...]:
+        anew = f"{row.anew} after a restart" if row.anew else ""
+        return (
+            join([el("code", row.name), _small(row.what)]),
+            join([el("b", row.said), _small(anew)]),
+            badge(row.origin),
+        )
+
+    return _table(("Setting", "Value", "From"), map(cells, rows), "cc-settings")
 
 
 def drills(rows: Iterable[DrillRow]) -> Html:

@@ -40,6 +40,7 @@ NAVIGATION: dict[str, tuple[Entry, ...]] = {
         Entry("sources", "Sources", "sensors", "Where figures come from, and whether they come."),
         Entry("rehearsal", "Rehearsal", "theater_comedy", "What an alarm would have caught, on your own records."),
         Entry("system", "System", "dns", "Monitor, database, versions, rollback drills."),
+        Entry("settings", "Settings", "tune", "What is set, where it comes from, and whether all is well."),
     ),
 }
 """The first group stands by itself in the bar; the others are menus. The first page is the one at "/"."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import streamlit as st
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from sqlalchemy import Connection, func, select
 
 from core.delivery import (
@@ -38,7 +40,8 @@ from core.delivery import (
 )
 from core.delivery import outlook as say_outlook
 from core.delivery.words import limit as say_limit
-from core.settings import Settings
+from core.doctor import Finding, examine
+from core.settings import Origin, Settings, origins
 from core.store import (
     Clock,
     Event,
@@ -61,6 +64,7 @@ from core.web.server import get_app_state
 from core.web.views.curves import DRAWN, Bins
 from core.web.views.history import mark_of
 from core.web.views.system import size
+from core.web.views.times import exact_time
 
 OUTLOOK_SAMPLES = 240  # two hours of 30 s samples
 TTL_S = 1.0
@@ -500,3 +504,22 @@ def forget() -> None:
     """Forget what was read, because somebody has just changed it."""
     for cached in (names, snapshot, sparklines, chart, log):
         cached.clear()
+
+
+@st.cache_data(ttl=10.0, max_entries=2, show_spinner=False)
+def examined() -> tuple[list[Finding], str]:
+    """Return what the doctor finds, and when that was; one examination for all viewers."""
+    return examine(settings()), exact_time(time.time())
+
+
+def effective_settings() -> tuple[Settings, dict[str, Origin], Settings | None, str]:
+    """Return the settings of this process, where each comes from, what one started now would have, and why it can't."""
+    try:
+        came_from = origins()
+    except (SettingsError, ValueError) as error:
+        return settings(), dict.fromkeys(Settings.model_fields, Origin.DEFAULT), None, f"canary.toml: {error}"
+    try:
+        return settings(), came_from, Settings(), ""
+    except ValidationError as error:
+        said = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
+        return settings(), came_from, None, said

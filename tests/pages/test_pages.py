@@ -14,7 +14,7 @@ from core.settings import get_settings
 from core.web.server import close_app_state
 from tests.web.deployments import Rollout, rollout
 
-PAGES = ("live", "checkpoints", "history", "sources", "system")
+PAGES = ("live", "checkpoints", "history", "sources", "system", "settings")
 
 
 @pytest.fixture(autouse=True)

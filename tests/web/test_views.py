@@ -27,12 +27,14 @@ from core.delivery import (
     outlook,
     parse_plan,
 )
-from core.settings import Settings
+from core.doctor import Finding as Found
+from core.doctor import Grade
+from core.settings import Settings, origins
 from core.store import Clock, Event, Lease, events
 from core.traffic import SwitchState
 from core.web import reading
 from core.web.views import checkpoints as cards
-from core.web.views import choices, history, live, plans, pulse, rows, system, times
+from core.web.views import choices, history, live, plans, pulse, rows, settings, system, times
 from core.web.views.marks import Tone, figure_mark, state_mark
 from tests.delivery import recordings
 from tests.web.deployments import NOON, PLAN, Rollout, rollout
@@ -312,15 +314,30 @@ def test_whom_an_action_affects(running: Rollout) -> None:
             assert choices.effect(status, action, running.at)
 
 
-def test_no_secret_is_shown() -> None:
-    settings = Settings(
-        act_tokens=("s3cret-token",), demo_token="s3cret-too", database_url="postgresql://me:pw@host/db"
-    )
-    said = dict(system.setting_facts(settings))
-    assert said["act_tokens"] == "1 set"
-    assert "s3cret" not in str(said)
-    assert "pw" not in str(said)
-    assert said["compact_after_s"] == "older than 2 d: 5 min spans; older than 14 d: 1 h spans"
+def test_no_secret_is_shown_and_each_setting_says_where_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CANARY_TICK_S", "2.5")
+    current = Settings(act_tokens=("s3cret-token",), demo_token="s3cret-too", database_url="postgresql://me:pw@host/db")
+    rows = settings.setting_rows(current, origins(), Settings(lease_s=9.0))
+    said = {row.name: row for group in rows.values() for row in group}
+    assert said.keys() == Settings.model_fields.keys()
+    assert said["act_tokens"].said == "1 set, not shown"
+    assert "s3cret" not in str(rows)
+    assert "pw" not in said["database_url"].said
+    assert said["compact_after_s"].said == "older than 2 d: 5 min spans; older than 14 d: 1 h spans"
+    assert (said["tick_s"].said, said["tick_s"].origin.word) == ("2.5", "environment")
+    assert (said["lease_s"].origin.word, said["lease_s"].anew) == ("default", "9.0")
+    assert [row.name for row in settings.setting_rows(current, origins(), only_set=True)["Monitor"]] == ["tick_s"]
+
+
+def test_what_the_doctor_found_is_said_worst_first() -> None:
+    found = [
+        Found("a", Grade.OK, "well"),
+        Found("b", Grade.FAILED, "broken", "mend it"),
+        Found("c", Grade.OK, ""),
+    ]
+    assert [row.check for row in settings.finding_rows(found)] == ["b", "a", "c"]
+    assert settings.opinion(found)[1] == "1 of 3 things need mending"
+    assert settings.opinion(found[:1])[0].word == "ok"
 
 
 def test_the_machinery_is_said() -> None:

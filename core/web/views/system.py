@@ -6,13 +6,9 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from urllib.parse import urlsplit
-
-from pydantic import SecretStr
 
 from core.delivery import Drill, Reading
 from core.delivery.words import duration, percent
-from core.settings import Settings
 from core.store import Clock, Lease
 from core.web.views.marks import Mark, Tone
 from core.web.views.pulse import monitor_death
@@ -90,34 +86,6 @@ def version_facts() -> Pairs:
         except PackageNotFoundError:
             found.append((name, "not installed"))
     return (("Python", platform.python_version()), *found)
-
-
-def setting_facts(settings: Settings) -> Pairs:
-    """Return every setting; of secrets only how many there are."""
-    facts = []
-    for name in type(settings).model_fields:
-        value = getattr(settings, name)
-        if name == "database_url":
-            said = "another database, see above" if value else "canary.sqlite in home"
-        elif name.endswith("_url"):
-            said = "none" if value is None else _address(value)
-        elif isinstance(value, SecretStr) or name.endswith(("_tokens", "_token")):
-            held = len(value) if isinstance(value, tuple) else int(value is not None)
-            said = f"{held} set" if held else "none"
-        elif name == "compact_after_s":
-            said = "; ".join(f"older than {duration(age)}: {duration(span)} spans" for age, span in value)
-        elif isinstance(value, bool):
-            said = "yes" if value else "no"
-        else:
-            said = "none" if value in (None, ()) else str(value)
-        facts.append((name, said))
-    return tuple(facts)
-
-
-def _address(url: str) -> str:
-    """Return an address without user, password and query, each of which may be a secret."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def drill_rows(drills: Sequence[Drill]) -> tuple[DrillRow, ...]:
