@@ -1,18 +1,19 @@
 """k-means: starts on a sample, polish on all, compiled; how well cohorts hold together, and how many to have.
 
 All of it is deterministic: the same points in the same order and the same seed give the same bits on any number of
-threads, because sums are taken block by block and blocks added in their order.
+threads, because sums are taken block by block, blocks added in their order, and all that is drawn is drawn first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.compiled import BLOCK, compiled, in_blocks
+from core.compiled import BLOCK, compiled, cores, in_blocks
 
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -31,7 +32,7 @@ def nearest(points: Matrix, centroids: Matrix) -> tuple[Labels, Matrix]:
     points = np.ascontiguousarray(points)
     labels, squared = np.empty(len(points), dtype=np.int64), np.empty(len(points))
     turned = np.ascontiguousarray(centroids.T)
-    in_blocks(lambda rows: _nearest(points[rows], turned, labels[rows], squared[rows]), len(points))
+    in_blocks(lambda rows: nearest_to(points[rows], turned, labels[rows], squared[rows]), len(points))
     return labels, squared
 
 
@@ -43,26 +44,17 @@ def kmeans(points: Matrix, k: int, seed: int, starts: int = 8) -> tuple[Matrix, 
     rng = np.random.default_rng(seed)
     points = np.ascontiguousarray(points)
     sample = points if len(points) <= _SAMPLE else points[np.sort(rng.choice(len(points), _SAMPLE, replace=False))]
-    best = min((_lloyd(sample, _plus_plus(sample, k, rng)) for _ in range(starts)), key=lambda found: found[1])
-    return best if sample is points else _lloyd(points, best[0])
+    draws = [(int(rng.integers(len(sample))), rng.random(k - 1)) for _ in range(starts)]
+    with ThreadPoolExecutor(cores()) as pool:
+        found = list(pool.map(lambda draw: _lloyd(sample, _plus_plus(sample, *draw)), draws))
+    best = min(found, key=lambda one: one[1])
+    return best if sample is points else _polish(points, best[0])
 
 
-def _plus_plus(points: Matrix, k: int, rng: np.random.Generator) -> Matrix:
-    """Choose k starting centroids, each with probability proportional to its squared distance to those before."""
-    chosen = [points[rng.integers(len(points))]]
-    distance = ((points - chosen[0]) ** 2).sum(axis=1)
-    for _ in range(k - 1):
-        total = distance.sum()
-        at = rng.integers(len(points)) if total == 0 else np.searchsorted(np.cumsum(distance), rng.random() * total)
-        chosen.append(points[min(int(at), len(points) - 1)])
-        distance = np.minimum(distance, ((points - chosen[-1]) ** 2).sum(axis=1))
-    return np.array(chosen)
-
-
-def _lloyd(points: Matrix, centroids: Matrix) -> tuple[Matrix, float]:
-    """Move centroids (k, d) to the means of the points nearest to them until that gains nothing more."""
+def _polish(points: Matrix, centroids: Matrix) -> tuple[Matrix, float]:
+    """Do what `_lloyd` does, on all cores."""
     k, blocks = len(centroids), -(-len(points) // BLOCK)
-    previous = inertia = np.inf
+    previous = np.inf
     for _ in range(_ROUNDS):
         turned = np.ascontiguousarray(centroids.T)
         sums = np.zeros((blocks, k, points.shape[1]))
@@ -74,33 +66,100 @@ def _lloyd(points: Matrix, centroids: Matrix) -> tuple[Matrix, float]:
             _add_to_nearest(points[rows], turned, to[0][block], to[1][block], to[2][block : block + 1])
 
         in_blocks(add, len(points))
-        inertia, size = float(spent.sum()), sizes.sum(axis=0)
-        centroids = np.where(size[:, None] > 0, sums.sum(axis=0) / np.maximum(size, 1)[:, None], centroids)
-        empty = np.flatnonzero(size == 0)
-        if empty.size:  # an empty cohort moves to the points that are worst served
-            _, squared = nearest(points, centroids)
-            worst = np.argsort(-squared, kind="stable")[: empty.size]
-            if squared[worst[0]] == 0:  # there are fewer different points than cohorts
-                break
-            centroids[empty[: worst.size]] = points[worst]
-        elif previous - inertia <= 1e-7 * inertia:
+        inertia = float(spent.sum())
+        centroids, done = _moved(points, centroids, sums.sum(axis=0), sizes.sum(axis=0), previous, inertia)
+        if done:
             break
         previous = inertia
     return centroids, inertia
 
 
-def silhouette(points: Matrix, labels: Labels) -> float:
-    """Return the mean silhouette of points (n, d), -1 to 1; memory grows with n squared. [Rousseeuw 1987]"""
-    clusters, labels = np.unique(labels, return_inverse=True)
-    if clusters.size < 2:
-        return 0.0
+@compiled
+def _plus_plus(points: Matrix, first: int, draws: Matrix) -> Matrix:
+    """Choose starting centroids, each with probability proportional to its squared distance to those before."""
+    n, d = points.shape
+    chosen = np.empty((draws.size + 1, d))
+    chosen[0] = points[first]
+    distance = np.full(n, np.inf)
+    for c in range(draws.size):
+        total = 0.0
+        for i in range(n):
+            squared = 0.0
+            for j in range(d):
+                squared += (points[i, j] - chosen[c, j]) ** 2
+            distance[i] = min(distance[i], squared)
+            total += distance[i]
+        upto, at = 0.0, 0
+        if total == 0:
+            at = min(int(draws[c] * n), n - 1)
+        else:
+            for i in range(n):
+                at = i
+                upto += distance[i]
+                if upto >= draws[c] * total:
+                    break
+        chosen[c + 1] = points[at]
+    return chosen
+
+
+@compiled
+def _lloyd(points: Matrix, centroids: Matrix) -> tuple[Matrix, float]:
+    """Move centroids (k, d) to the means of the points nearest to them until that gains nothing more."""
+    previous = inertia = np.inf
+    spent = np.zeros(1)
+    for _ in range(_ROUNDS):
+        sums, sizes = np.zeros(centroids.shape), np.zeros(centroids.shape[0], dtype=np.int64)
+        _add_to_nearest(points, np.ascontiguousarray(centroids.T), sums, sizes, spent)
+        inertia = spent[0]
+        centroids, done = _moved(points, centroids, sums, sizes, previous, inertia)
+        if done:
+            break
+        previous = inertia
+    return centroids, inertia
+
+
+@compiled
+def _moved(
+    points: Matrix, centroids: Matrix, sums: Matrix, sizes: Labels, previous: float, inertia: float
+) -> tuple[Matrix, bool]:
+    """Return the means, and whether the last move gained nothing more; an empty cohort moves to the worst served."""
+    means = centroids.copy()
+    empty = 0
+    for c in range(sizes.size):
+        empty += sizes[c] == 0
+        if sizes[c]:
+            means[c] = sums[c] / sizes[c]
+    if not empty:
+        return means, previous - inertia <= 1e-7 * inertia
+    labels, squared = np.empty(points.shape[0], dtype=np.int64), np.empty(points.shape[0])
+    nearest_to(points, np.ascontiguousarray(means.T), labels, squared)
+    worst = np.argsort(-squared, kind="mergesort")
+    if squared[worst[0]] == 0:  # there are fewer different points than cohorts
+        return means, True
+    for c in range(sizes.size):
+        if sizes[c] == 0 and empty > 0:
+            means[c] = points[worst[min(empty, worst.size) - 1]]
+            empty -= 1
+    return means, False
+
+
+def distances(points: Matrix) -> Matrix:
+    """Return the distances between points (n, d), shape (n, n)."""
     squared = (points**2).sum(axis=1)
     distance = np.sqrt(np.maximum(squared[:, None] - 2 * points @ points.T + squared, 0.0))
     np.fill_diagonal(distance, 0.0)
+    return np.asarray(distance)
+
+
+def silhouette(distance: Matrix, labels: Labels) -> float:
+    """Return the mean silhouette of points with these distances, -1 to 1. [Rousseeuw 1987]"""
+    clusters, labels = np.unique(labels, return_inverse=True)
+    if clusters.size < 2:
+        return 0.0
     member = np.eye(clusters.size)[labels]
     sizes = member.sum(axis=0)
     total = distance @ member
-    own = np.arange(len(points)), labels
+    own = np.arange(len(labels)), labels
     inside = total[own] / np.maximum(sizes[labels] - 1, 1)
     mean = total / sizes
     mean[own] = np.inf
@@ -152,18 +211,22 @@ def try_k(points: Matrix, candidates: Sequence[int], seed: int) -> dict[int, Tri
     rng = np.random.default_rng(seed)
     sample, _ = sampled(points, np.arange(len(points)), seed)
     distinct = len(np.unique(sample, axis=0))
-    tried = {}
-    for k in candidates:
-        if not 2 <= k <= distinct:
-            continue
+    wanted = [k for k in candidates if 2 <= k <= distinct]
+    again = [[rng.integers(len(sample), size=len(sample)) for _ in range(_RESAMPLES)] for _ in wanted]
+    if not wanted:
+        return {}
+    apart = distances(sample)
+
+    def evidence(k: int, resamples: list[Labels]) -> Tried:
         labels, _ = nearest(sample, kmeans(sample, k, seed, starts=4)[0])
         alike = [
-            rand_index(labels, nearest(sample, kmeans(again, k, seed + number, starts=2)[0])[0])
-            for number in range(_RESAMPLES)
-            for again in [sample[rng.integers(len(sample), size=len(sample))]]
+            rand_index(labels, nearest(sample, kmeans(sample[rows], k, seed + number, starts=2)[0])[0])
+            for number, rows in enumerate(resamples)
         ]
-        tried[k] = Tried(silhouette(sample, labels), float(np.mean(alike)))
-    return tried
+        return Tried(silhouette(apart, labels), float(np.mean(alike)))
+
+    with ThreadPoolExecutor(cores()) as pool:
+        return dict(zip(wanted, pool.map(evidence, wanted, again), strict=True))
 
 
 def choose_k(tried: dict[int, Tried]) -> int:
@@ -180,7 +243,7 @@ def choose_k(tried: dict[int, Tried]) -> int:
 
 
 @compiled
-def _nearest(points: Matrix, turned: Matrix, labels: Labels, squared: Matrix) -> None:
+def nearest_to(points: Matrix, turned: Matrix, labels: Labels, squared: Matrix) -> None:
     """`turned`: centroids with one row a feature."""
     d, k = turned.shape
     distance = np.empty(k)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.compiled import compiled, in_blocks
-from core.learners.clustering import Labels, Matrix, nearest, sampled, silhouette
+from core.compiled import compiled, cores, in_blocks
+from core.learners.clustering import Labels, Matrix, distances, nearest, nearest_to, sampled, silhouette
+from core.learners.traits import NOT_KNOWN
 
 FEATURES = (
     "velocity",
@@ -28,8 +31,7 @@ GENERALIST = "Generalist"
 def features_of(table: NDArray[np.void]) -> Matrix:
     """Return the features of a traits table (dtype `traits.TRAITS`), shape (learners, len(FEATURES)), NaN for null."""
     features = np.empty((table.size, len(FEATURES)))
-    for column, name in enumerate(FEATURES):
-        features[:, column] = np.log1p(table["events_per_week"]) if name == "log_events_per_week" else table[name]
+    in_blocks(lambda rows: _features(table[rows], features[rows]), table.size)
     return features
 
 
@@ -56,6 +58,17 @@ class Scaler:
         in_blocks(lambda rows: _scale(features[rows], columns, medians, spreads, out[rows]), len(features))
         return out
 
+    def assign(self, table: NDArray[np.void], centroids: Matrix) -> Labels:
+        """Return which of centroids (k, used) is nearest to each learner of a traits table; NOT_KNOWN without events.
+
+        The same as one step after the other, but each learner's figures stay near the processor.
+        """
+        labels = np.empty(table.size, dtype=np.int64)
+        columns, turned = np.array(self.columns, dtype=np.int64), np.ascontiguousarray(centroids.T)
+        medians, spreads = np.array(self.medians), np.array(self.spreads)
+        in_blocks(lambda rows: _assign(table[rows], columns, medians, spreads, turned, labels[rows]), table.size)
+        return labels
+
     def imputed(self, features: Matrix) -> NDArray[np.bool_]:
         """Say for each row of features whether a null among those used was taken for the median."""
         return np.asarray(np.isnan(features[:, list(self.columns)]).any(axis=1))
@@ -67,20 +80,53 @@ def fit_scaler(features: Matrix) -> Scaler:
     medians: list[float] = []
     spreads: list[float] = []
     left_out: dict[str, str] = {}
-    for column, name in enumerate(FEATURES):
-        known = features[:, column][~np.isnan(features[:, column])]
-        if 2 * known.size < features.shape[0] or not known.size:
-            left_out[name] = f"known of {known.size} of {features.shape[0]} learners only"
-            continue
-        low, median, high = np.percentile(known, [25, 50, 75])
-        spread = float(high - low) or float(known.std())
-        if spread < 1e-12:
+    with ThreadPoolExecutor(cores()) as pool:
+        found = list(pool.map(_median_and_spread, features.T))
+    for column, (name, (known, median, spread)) in enumerate(zip(FEATURES, found, strict=True)):
+        if 2 * known < features.shape[0] or not known:
+            left_out[name] = f"known of {known} of {features.shape[0]} learners only"
+        elif spread < 1e-12:
             left_out[name] = "the same for all learners"
-            continue
-        columns.append(column)
-        medians.append(float(median))
-        spreads.append(spread)
+        else:
+            columns.append(column)
+            medians.append(median)
+            spreads.append(spread)
     return Scaler(tuple(columns), tuple(medians), tuple(spreads), left_out)
+
+
+def _median_and_spread(values: Matrix) -> tuple[int, float, float]:
+    """Return how many values are known, their median, and their IQR or, where that is 0, standard deviation."""
+    known = values[~np.isnan(values)]
+    if not known.size:
+        return 0, 0.0, 0.0
+    low, median, high = np.percentile(known, [25, 50, 75])
+    return known.size, float(median), float(high - low) or float(known.std())
+
+
+@compiled
+def _features(table: NDArray[np.void], out: Matrix) -> None:
+    for i in range(table.size):
+        row = table[i]
+        out[i, 0] = row["velocity"]
+        out[i, 1] = row["concentration"]
+        out[i, 2] = row["reuse_rate"]
+        out[i, 3] = row["recency_weighted_reuse"]
+        out[i, 4] = math.log1p(row["events_per_week"])
+        out[i, 5] = row["responsiveness"]
+
+
+@compiled
+def _assign(
+    table: NDArray[np.void], columns: Labels, medians: Matrix, spreads: Matrix, turned: Matrix, labels: Labels
+) -> None:
+    features, points = np.empty((table.size, len(FEATURES))), np.empty((table.size, columns.size))
+    squared = np.empty(table.size)
+    _features(table, features)
+    _scale(features, columns, medians, spreads, points)
+    nearest_to(points, turned, labels, squared)
+    for i in range(table.size):
+        if table[i]["events"] == 0:
+            labels[i] = NOT_KNOWN
 
 
 @compiled
@@ -100,14 +146,18 @@ def quality_figures(points: Matrix, centroids: Matrix, inertia: float, seed: int
     Args:
         points: scaled features (n, d). centroids: (k, d). inertia: sum of squared distances to the nearest one.
     """
-    total = float(((points - points.mean(axis=0)) ** 2).sum())
+    total = float((points.var(axis=0) * len(points)).sum())
     labels, _ = nearest(points, centroids)
     sizes = np.bincount(labels, minlength=len(centroids))
     return {
         "explained": 1 - inertia / total if total > 0 else 0.0,
-        "silhouette": silhouette(*sampled(points, labels, seed)),
+        "silhouette": _silhouette(*sampled(points, labels, seed)),
         "smallest": float(sizes.min() / len(points)),
     }
+
+
+def _silhouette(points: Matrix, labels: Labels) -> float:
+    return silhouette(distances(points), labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +190,13 @@ def describe_cohorts(features: Matrix, labels: Labels, k: int, left_out: Mapping
 
     The highest of velocity, concentration, frequency and reuse names it, if above +0.5; else it is a generalist.
     """
-    mean, deviation = _mean(features), _std(features)
-    sizes = np.bincount(labels, minlength=k)
-    centroids = [_mean(features[labels == number]) for number in range(k)]
+    sums, squares, known = (np.zeros((k, len(FEATURES))) for _ in range(3))
+    _add_up(features, labels, sums, known)
+    mean = _divided(sums.sum(axis=0), known.sum(axis=0))
+    _add_up((features - mean) ** 2, labels, squares, np.zeros_like(known))
+    deviation = np.sqrt(_divided(squares.sum(axis=0), known.sum(axis=0)))
+    deviation[deviation == 0] = np.nan
+    sizes, centroids = np.bincount(labels, minlength=k), _divided(sums, known)
     named = [_archetype((centroid - mean) / deviation, left_out) for centroid in centroids]
     several = Counter(archetype for archetype, _ in named)
     rank: Counter[str] = Counter()
@@ -186,13 +240,17 @@ def _archetype(deviations: Matrix, left_out: Mapping[str, str]) -> tuple[str, st
     )
 
 
-def _mean(features: Matrix) -> Matrix:
-    known = ~np.isnan(features)
-    count = known.sum(axis=0)
-    total = np.where(known, features, 0.0).sum(axis=0)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+def _divided(sums: Matrix, known: Matrix) -> Matrix:
+    """Return means, NaN where nothing is known."""
+    return np.divide(sums, known, out=np.full(sums.shape, np.nan), where=known > 0)
 
 
-def _std(features: Matrix) -> Matrix:
-    deviation = np.sqrt(_mean((features - _mean(features)) ** 2))
-    return np.where(deviation > 0, deviation, np.nan)
+@compiled
+def _add_up(values: Matrix, labels: Labels, sums: Matrix, known: Matrix) -> None:
+    """Add to the sums and the numbers of known values of each cohort."""
+    for i in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            value = values[i, j]
+            there = value == value
+            sums[labels[i], j] += value if there else 0.0
+            known[labels[i], j] += there

@@ -17,7 +17,7 @@ from core.learners.cohorts import Cohort, Scaler, describe_cohorts, features_of,
 from core.learners.constants import Constants
 from core.learners.events import Events, EventsError
 from core.learners.recall_fit import recall_of
-from core.learners.traits import NOT_KNOWN, WEEKS, Traits
+from core.learners.traits import WEEKS, Traits
 
 CANDIDATES = tuple(range(3, 9))
 """Numbers of cohorts that are tried."""
@@ -44,8 +44,7 @@ class CohortModel:
 
     def assign(self, table: NDArray[np.void]) -> NDArray[np.int64]:
         """Return each learner's cohort number (table of dtype `traits.TRAITS`); NOT_KNOWN without events."""
-        labels, _ = nearest(self.scaler(features_of(table)), self.centroids)
-        return np.where(table["events"] > 0, labels, NOT_KNOWN)
+        return self.scaler.assign(table, self.centroids)
 
     def cohort_of(self, traits: Traits) -> Cohort | None:
         """Return one learner's cohort; None without events in the window."""

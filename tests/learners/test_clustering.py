@@ -6,7 +6,7 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 from core.compiled import BLOCK
 from core.demo.population import make_population
 from core.learners import find_cohorts, kernel
-from core.learners.clustering import Tried, choose_k, kmeans, nearest, rand_index, silhouette, try_k
+from core.learners.clustering import Tried, choose_k, distances, kmeans, nearest, rand_index, silhouette, try_k
 from core.learners.cohorts import features_of, fit_scaler
 
 
@@ -53,7 +53,7 @@ def test_inertia_is_that_of_the_best_of_ten_full_runs(k: int) -> None:
 def test_figures_are_those_of_scikit_learn() -> None:
     points = np.random.default_rng(0).normal(size=(500, 4))
     one, other = (nearest(points, kmeans(points, k, seed=0)[0])[0] for k in (3, 5))
-    assert silhouette(points, one) == pytest.approx(silhouette_score(points, one))
+    assert silhouette(distances(points), one) == pytest.approx(silhouette_score(points, one))
     assert rand_index(one, other) == pytest.approx(adjusted_rand_score(one, other))
     assert rand_index(one, one) == rand_index(np.zeros(5, int), np.zeros(5, int)) == 1.0
     theirs = KMeans(5, n_init=10, random_state=0).fit(blobs(5)).labels_
@@ -70,7 +70,7 @@ def test_silhouette_agrees_with_its_definition() -> None:
         mean = [distance[i, (labels == c) & (np.arange(30) != i)].mean() for c in range(3)]
         a, b = mean[labels[i]], min(mean[c] for c in range(3) if c != labels[i])
         widths.append((b - a) / max(a, b))
-    assert silhouette(points, labels) == pytest.approx(np.mean(widths))
+    assert silhouette(distances(points), labels) == pytest.approx(np.mean(widths))
 
 
 def test_a_stable_number_of_cohorts_comes_before_a_better_looking_one() -> None:

@@ -23,7 +23,7 @@ ROWS = 1 << 17
 @contextmanager
 def _opened(path: Path, dictionaries: list[str] | None = None) -> Iterator[pyarrow.parquet.ParquetFile]:
     try:
-        with pyarrow.parquet.ParquetFile(path, read_dictionary=dictionaries, memory_map=True) as file:
+        with pyarrow.parquet.ParquetFile(path, read_dictionary=dictionaries, pre_buffer=False) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
         with path.open("rb") as raw:
