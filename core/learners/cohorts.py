@@ -242,7 +242,7 @@ def _archetype(deviations: Matrix, left_out: Mapping[str, str]) -> tuple[str, st
 
 def _divided(sums: Matrix, known: Matrix) -> Matrix:
     """Return means, NaN where nothing is known."""
-    return np.divide(sums, known, out=np.full(sums.shape, np.nan), where=known > 0)
+    return np.asarray(np.divide(sums, known, out=np.full(sums.shape, np.nan), where=known > 0))
 
 
 @compiled
