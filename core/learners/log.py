@@ -21,7 +21,6 @@ from core.learners.kernel import Look, Scan, empty_scan, look_of, seen_nothing
 from core.learners.recall import Recall
 from core.learners.recall_fit import fit_recall, in_sample, sampled_repetitions
 from core.learners.rows import (
-    ALL,
     BUCKET,
     NO_IDS,
     ROW,
@@ -30,7 +29,6 @@ from core.learners.rows import (
     Numbers,
     Offsets,
     Rows,
-    count,
     put_in_order,
     put_row,
     room,
@@ -147,7 +145,7 @@ def _dealt(
     groups = (max(1, log.learners.size) - 1 >> bits) + 1
     counts = np.zeros((threads, groups), dtype=np.int64)
     cuts = [log.ts.size * i // threads for i in range(threads + 1)]
-    spread(lambda i: count(log.who[cuts[i] : cuts[i + 1]], bits, ALL, counts[i]), range(threads))
+    spread(lambda i: _count(log.who[cuts[i] : cuts[i + 1]], bits, counts[i]), range(threads))
     # Of each group the first thread's rows, then the second's: as they stood.
     ends = np.cumsum(counts.T.ravel())
     places = np.ascontiguousarray((ends - counts.T.ravel()).reshape(groups, threads).T)
@@ -155,6 +153,12 @@ def _dealt(
     rows, events = np.empty(log.ts.size, dtype=ROW), log.events()
     spread(lambda i: _deal(events, cuts[i], cuts[i + 1], bits, places[i], rows), range(threads))
     return rows, starts
+
+
+@compiled
+def _count(who: Numbers, bits: int, counts: Offsets) -> None:
+    for i in range(who.size):
+        counts[who[i] >> bits] += 1
 
 
 @compiled

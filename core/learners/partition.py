@@ -22,10 +22,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from core.compiled import compiled, cores
+from core.compiled import cores
 from core.learners import kernel
 from core.learners import traits as t
-from core.learners.arrow import Unordered, deal, nullable
+from core.learners.arrow import nullable
+from core.learners.dealing import Named, Unordered, begins, deal, unnumbered
 from core.learners.events import EventsError
 from core.learners.importing.canonical import EVENT_ID
 from core.learners.importing.collect import told_event
@@ -33,7 +34,7 @@ from core.learners.names import Names, ranked, sort_order
 from core.learners.part import Part, Vocabulary, Window, repetitions_of_part, scan_part
 from core.learners.recall import Recall
 from core.learners.recall_fit import fit_recall, in_sample
-from core.learners.rows import NO_IDS, ROW, Numbers, Rows, count
+from core.learners.rows import NO_IDS, ROW, Numbers, Rows
 
 PARTS = 128
 _SLAB = 1 << 21  # rows that memory is asked for at once: large pieces cost the system much less
@@ -129,38 +130,27 @@ class Parts:
             while waiting:
                 self._hold(waiting.popleft().result().result())
 
-    def _numbered(self, batch: pa.RecordBatch) -> _Numbered:
+    def _numbered(self, batch: pa.RecordBatch) -> Unordered:
         """Return a batch with numbers for names. One batch after the other: names are numbered as they come up."""
         ts = batch.column("ts").cast(pa.int64()).to_numpy()
         self._last = max(self._last, int(ts.max()))
-        names = {name: column.numbers(batch.column(name)) for name, column in self._columns.items()}
-        return _Numbered(batch, ts, **names)
-
-    def _dealt(self, numbered: _Numbered) -> _Dealing:
-        batch, who = numbered.batch, numbered.learner_id
-        counts = np.zeros(self.parts, dtype=np.int64)
-        count(who, 0, self.parts - 1, counts)
-        starts = np.concatenate(([0], np.cumsum(counts)))
-        rows = self._memory.room(who.size)
-        has_ids = EVENT_ID in batch.schema.names
-        ids = np.empty(who.size if has_ids else 0, dtype=np.uint64)
-        deal(
-            Unordered(
-                who,
-                numbered.ts,
-                numbered.domain,
-                numbered.skill,
-                numbered.type,
-                nullable(batch.column("score").cast(pa.float64())),
-                nullable(batch.column("acted").cast(pa.bool_())),
-                batch.column(EVENT_ID).to_numpy() if has_ids else NO_IDS,
-            ),
-            self.parts - 1,
-            starts[:-1].copy(),
-            rows,
-            ids,
+        names = {name: column.named(batch.column(name)) for name, column in self._columns.items()}
+        return Unordered(
+            names["learner_id"],
+            ts,
+            names["domain"],
+            names["skill"],
+            names["type"],
+            nullable(batch.column("score").cast(pa.float64())),
+            nullable(batch.column("acted").cast(pa.bool_())),
+            batch.column(EVENT_ID).to_numpy() if EVENT_ID in batch.schema.names else NO_IDS,
         )
-        return _Dealing(rows, starts, ids if has_ids else None)
+
+    def _dealt(self, events: Unordered) -> _Dealing:
+        starts = begins(events.who, self.parts)
+        rows, ids = self._memory.room(events.ts.size), np.empty(events.ids.size, dtype=np.uint64)
+        deal(events, starts, rows, ids)
+        return _Dealing(rows, starts, ids if ids.size else None)
 
     def _hold(self, dealt: _Dealing) -> None:
         if self._ids is None and dealt.ids is not None and not self._rows.rows:
@@ -379,18 +369,6 @@ class _Dealt(Generic[_Any]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Numbered:
-    """A batch and its names as numbers, one a row."""
-
-    batch: pa.RecordBatch
-    ts: NDArray[np.int64]
-    learner_id: Numbers
-    domain: Numbers
-    skill: Numbers
-    type: Numbers
-
-
-@dataclass(frozen=True, slots=True)
 class _Dealing:
     """Rows dealt out: those of part i are starts[i] to starts[i + 1]; and their ids, where the source has any."""
 
@@ -407,21 +385,17 @@ class _Column:
         self._dictionary: pa.Array = pa.array([], pa.string())
         self._numbers: Numbers = np.empty(0, dtype=np.int32)
 
-    def numbers(self, column: pa.DictionaryArray) -> Numbers:
+    def named(self, column: pa.DictionaryArray) -> Named:
         """Return the number of each row's name; only names that are used get one."""
-        codes = column.indices.to_numpy()
         if not _same(column.dictionary, self._dictionary):
             self._dictionary = column.dictionary
             self._numbers = np.full(len(column.dictionary), -1, dtype=np.int32)
-        out = np.empty(codes.size, dtype=np.int32)
-        if not _look_up(codes, self._numbers, out):
-            new = np.zeros(self._numbers.size, dtype=bool)
-            new[codes] = True
-            new &= self._numbers < 0
+        found = Named(column.indices.to_numpy(), self._numbers)
+        new = unnumbered(found)
+        if new.size:
             words = self._dictionary if new.all() else self._dictionary.filter(pa.array(new))
             self._numbers[new] = self._names.add(words)
-            _look_up(codes, self._numbers, out)
-        return out
+        return found
 
 
 def _same(one: pa.Array, other: pa.Array) -> bool:
@@ -429,14 +403,3 @@ def _same(one: pa.Array, other: pa.Array) -> bool:
     if len(one) != len(other) or one.offset != other.offset:
         return False
     return [b and b.address for b in one.buffers()] == [b and b.address for b in other.buffers()]
-
-
-@compiled
-def _look_up(codes: Numbers, numbers: Numbers, out: Numbers) -> bool:
-    """Say whether all names have a number."""
-    all_ = 0
-    for row in range(codes.size):
-        number = numbers[codes[row]]
-        out[row] = number
-        all_ |= number
-    return all_ >= 0

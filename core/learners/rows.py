@@ -39,8 +39,6 @@ Offsets = NDArray[np.int64]
 Count = int | np.integer[Any]
 
 NO_IDS: Ids = np.empty(0, dtype=np.uint64)
-ALL = -1
-"""The mask of all bits."""
 
 _FEW = 64  # events that are sorted by insertion
 _ODD = np.uint64(0x9E3779B97F4A7C15)
@@ -70,13 +68,6 @@ class Found(NamedTuple):
     gains: NDArray[np.int16]
     half_lives: NDArray[np.float64]
     last: NDArray[np.int64]
-
-
-@compiled
-def count(who: Numbers, bits: int, mask: int, counts: Offsets) -> None:
-    """Add to the rows of each group: that of a row is the lowest bits of `who`, those of `mask`, without `bits`."""
-    for i in range(who.size):
-        counts[(who[i] & mask) >> bits] += 1
 
 
 @compiled

@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from core.learners.arrow import all_within, nullable
+
 Mask = NDArray[np.bool_]
 
 REQUIRED = ("learner_id", "ts", "domain", "skill")
@@ -258,5 +260,24 @@ def _moment(word: str, zone: tzinfo, pattern: str = "") -> int | None:
 
 def plausible(micros: NDArray[np.int64]) -> Mask:
     """Say which times lie between the years `EARLIEST` and `LATEST`."""
-    first, last = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000 for year in (EARLIEST, LATEST + 1))
+    first, last = _span()
     return np.asarray((micros >= first) & (micros < last))
+
+
+def _span() -> tuple[int, int]:
+    """Return where the times of `EARLIEST` begin and those of `LATEST` have ended, microseconds since 1970."""
+    first, last = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000 for year in (EARLIEST, LATEST + 1))
+    return first, last
+
+
+def is_canonical(name: str, column: pa.Array) -> bool:
+    """Say whether a column of times, scores or flags is so already, in type and every value: a quick look, no copy."""
+    if name == "acted":
+        return bool(pa.types.is_boolean(column.type))
+    if name == "score" and column.type == pa.float64():
+        return bool(all_within(nullable(column), len(column), 0.0, 1.0))
+    if name == "ts" and column.type == TIME and not column.null_count and len(column):
+        first, last = _span()
+        found = pc.min_max(column.cast(pa.int64()))
+        return bool(first <= found["min"].as_py() and found["max"].as_py() < last)
+    return False

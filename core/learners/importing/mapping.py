@@ -153,6 +153,9 @@ class _Work:
         return [*c.FIELDS, *self.mapping.extras()]
 
     def problems(self, name: str) -> list[tuple[str, c.Mask]]:
+        if (column := self._as_it_is(name)) is not None:
+            self.done[name] = column
+            return []
         if name == "ts":
             return self._ts()
         if name == "score" or name in c.EXTRA_NUMBERS:
@@ -206,6 +209,17 @@ class _Work:
 
         return text if match is None and values is None else c.of_words(text, changed)
 
+    def _as_it_is(self, name: str) -> pa.Array | None:
+        """Return a field's column where it is canonical already, as that of most Parquet files; else None."""
+        rule = self._rule(name)
+        if len(rule.picks) != 1 or rule.default is not None:
+            return None
+        pick = rule.picks[0]
+        if not pick.plain or (pick.low, pick.high) != (0.0, 1.0):
+            return None
+        column = self.chunk.columns.get(pick.paths[0])
+        return column if column is not None and c.is_canonical(name, column) else None
+
     def _raw(self, pick: Pick) -> pa.Array:
         return self._column(pick.paths[0]) if pick.plain else self._text(pick)
 
@@ -222,20 +236,14 @@ class _Work:
         text = text if text.type == c.TEXT else text.cast(c.TEXT)
         self.done[name] = text
         problems = []
-        if name in c.TEXTS:
+        if name in c.TEXTS and text.null_count:
             problems.append((f"{name} is missing", pc.is_null(text).to_numpy(zero_copy_only=False)))
         longest = c.LONGEST.get(name, 1000)
-        problems.append((f"{name} is longer than {longest} characters", self._of_words(text, _longer(text, longest))))
-        problems.append(
-            (f"{name} has a NUL character", self._of_words(text, pc.match_substring(text.dictionary, "\0")))
-        )
-        return problems
-
-    def _of_words(self, text: pa.DictionaryArray, bad: pa.Array) -> c.Mask:
-        """Return the rows that have a bad word, of a mask of the dictionary's words."""
-        if not pc.any(bad).as_py():
-            return np.zeros(len(text), dtype=bool)
-        return np.asarray(pc.fill_null(pc.take(bad, text.indices), False).to_numpy(zero_copy_only=False))
+        bad_words = {
+            f"{name} is longer than {longest} characters": _longer(text, longest),
+            f"{name} has a NUL character": pc.match_substring(text.dictionary, "\0"),
+        }
+        return problems + [(reason, _of_words(text, bad)) for reason, bad in bad_words.items() if pc.any(bad).as_py()]
 
     def _ts(self) -> list[tuple[str, c.Mask]]:
         m = self.mapping
@@ -307,6 +315,11 @@ class _Work:
             of_column(told),
             _own_ids(chunk) if chunk.ids is None else chunk.ids,
         )
+
+
+def _of_words(text: pa.DictionaryArray, bad: pa.Array) -> c.Mask:
+    """Return the rows that have a bad word, of a mask of the dictionary's words."""
+    return np.asarray(pc.fill_null(pc.take(bad, text.indices), False).to_numpy(zero_copy_only=False))
 
 
 def _own_ids(chunk: Chunk) -> NDArray[np.uint64]:
