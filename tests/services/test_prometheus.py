@@ -79,7 +79,6 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
         until_scraped(prometheus, target)  # what a restart swallows before its last scrape nobody can know
         target.restart()
         target.born("original", "fast")
-        target.requests.labels("fast", "eu", "500")
         until_scraped(prometheus, target)
         made.serve(1.2, errors=True)
         until_scraped(prometheus, target)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from core.metrics.prometheus.answer import Answer, Series
@@ -18,6 +18,10 @@ from core.store import histogram
 Place = tuple[str, str]
 """(segment, region), "" where the source doesn't tell them apart."""
 
+Target = tuple[str, str]
+"""(job, instance): what Prometheus scrapes."""
+
+Scrapes = Mapping[Target, set[float]]
 Value = float | histogram.Counts
 Reading = Mapping[Place, Value]
 """What one figure was in one span."""
@@ -40,14 +44,27 @@ class Asked:
     Attributes:
         query: as it was sent (the selector, of counters read sample by sample).
         readings: one a span, in their order; or why there is none.
+        scrapes: of counters, when each target was scraped.
     """
 
     query: str
     readings: tuple[Reading | NoData, ...]
+    scrapes: Scrapes = field(default_factory=dict)
 
 
-def ask(client: Asks, source: PrometheusSource, figure: FigureQuery, version: str, spans: Spans) -> Asked:
+def ask(
+    client: Asks,
+    source: PrometheusSource,
+    figure: FigureQuery,
+    version: str,
+    spans: Spans,
+    scrapes: Scrapes | None = None,
+) -> Asked:
     """Ask for a figure of a version (as the plan calls it) in spans of equal length.
+
+    Args:
+        client: that is asked. source, figure: for what. version: as the plan calls it. spans: of equal length.
+        scrapes: when the targets of the figures before were scraped.
 
     Raises:
         NoData: of a kind that says nothing of any span: unreachable, denied, bad query, wrong shape as a whole.
@@ -55,28 +72,51 @@ def ask(client: Asks, source: PrometheusSource, figure: FigureQuery, version: st
     span_s = spans[-1][1] - spans[-1][0]
     query = fill(figure.query, source.called(version), span_s)
     read = _bucketed if figure.figure == "latency" else _summed if figure.by_selector else _single
-    parts = _selected(client, query, spans) if figure.by_selector else _computed(client, query, spans)
-    return Asked(query, tuple(_read(read, source, figure, series) for series in parts))
+    seen: dict[Target, set[float]] = {target: set(times) for target, times in (scrapes or {}).items()}
+    parts = _selected(client, query, spans, seen) if figure.by_selector else _computed(client, query, spans)
+    return Asked(query, tuple(_read(read, source, figure, series) for series in parts), seen)
 
 
-def _selected(client: Asks, selector: str, spans: Spans) -> list[list[Series] | NoData]:
-    """Ask for counters' samples; return of each span the series that were seen in it, with their rise as the point."""
+def _selected(client: Asks, selector: str, spans: Spans, seen: dict[Target, set[float]]) -> list[list[Series] | NoData]:
+    """Ask for counters' samples; return of each span the series that were seen in it, with their rise as the point.
+
+    Adds to `seen` when each target was scraped.
+    """
     end = spans[-1][1]
     answer = client.instant(f"{selector}[{duration(end - spans[0][0] + LOOKBACK_S)}]", end)
     if answer.kind != "matrix":
         raise WrongShape(
             f"{answer.said}; without {{{{span}}}} the query must select counters, as http_requests_total{{}}"
         )
+    for series in answer.series:
+        seen.setdefault(_target(series), set()).update(at for at, _ in series.points)
     parts: list[list[Series] | NoData] = [[] for _ in spans]
     for series in answer.series:
         try:
-            rose = rises(series, spans)
+            rose = rises(_from_birth(series, seen), spans)
         except NotANumber as error:
             return [error for _ in spans]
         for part, span, rise in zip(parts, spans, rose, strict=True):
             if rise is not None and isinstance(part, list):
                 part.append(Series(series.labels, ((span[1], rise),)))
     return parts
+
+
+def _target(series: Series) -> Target:
+    return series.labels.get("job", ""), series.labels.get("instance", "")
+
+
+def _from_birth(series: Series, seen: Mapping[Target, set[float]]) -> Series:
+    """Begin a series at 0 where its target had been scraped without it just before: it was born since.
+
+    The first error makes the first series of errors, and must count. Of a target that is itself new, or was out of
+    sight, nothing is known; and of a sum over targets (without `instance`) it can't be told which.
+    """
+    target = _target(series)
+    if not target[1] or not series.points:
+        return series
+    before = [at for at in seen[target] if at < series.points[0][0]]
+    return Series(series.labels, ((max(before), 0.0), *series.points)) if before else series
 
 
 def _computed(client: Asks, query: str, spans: Spans) -> list[list[Series] | NoData]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from core.metrics.prometheus.asking import Asked, Asks, Reading, ask
+from core.metrics.prometheus.asking import Asked, Asks, Reading, Scrapes, ask
 from core.metrics.prometheus.composing import samples_of
 from core.metrics.prometheus.sourcefile import FigureQuery, PrometheusSource
 from core.metrics.prometheus.states import Denied, NoData, QueryState, Unreachable
@@ -151,10 +151,12 @@ class _Group:
         ]
         answers: dict[str, Asked] = {}
         failed: dict[str, NoData] = {}
+        scrapes: Scrapes = {}
         problem = ""
         for figure in self.group:
             try:
-                answers[figure.figure] = ask(client, self.source, figure, self.version, spans)
+                asked = ask(client, self.source, figure, self.version, spans, scrapes)
+                answers[figure.figure], scrapes = asked, asked.scrapes or scrapes
             except NoData as error:
                 failed[figure.figure] = error
                 if isinstance(error, Unreachable | Denied):

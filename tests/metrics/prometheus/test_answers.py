@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.delivery import Figure
-from core.metrics import GAUGES, NoData, QueryState, Series
+from core.metrics import GAUGES, Answer, NoData, QueryState, Series, parse_sources
 from core.metrics.prometheus.answer import parse
+from core.metrics.prometheus.asking import ask
 from core.metrics.prometheus.buckets import counts_of
 from core.metrics.prometheus.counters import LOOKBACK_S, rises
 from core.metrics.prometheus.states import NotANumber, WrongShape
@@ -147,3 +148,43 @@ def test_blanks_are_filled_and_quoted() -> None:
 
 def test_gauges_are_figures_that_a_plan_can_name() -> None:
     assert set(GAUGES) <= {str(figure) for figure in Figure}
+
+
+class Canned:
+    """Answers every question with the same range vector."""
+
+    def __init__(self, *found: Series) -> None:
+        self.answer = Answer("matrix", found)
+
+    def instant(self, *_: Any) -> Answer:
+        return self.answer
+
+    def series(self, *asked: Any) -> Answer:
+        raise AssertionError(asked)
+
+
+def at_target(instance: str, code: str, *points: tuple[float, float]) -> Series:
+    return Series({"job": "j", "instance": instance, "code": code}, points)
+
+
+def counted(*found: Series) -> list[Any]:
+    text = "prometheus: [{name: a, url: 'http://p', flag: f, figures: {requests: r, errors: e}}]"
+    (source,) = parse_sources(text, environment={})
+    asked = ask(Canned(*found), source, source.figures[0], "fast", SPANS)
+    return [None if isinstance(reading, NoData) else reading["", ""] for reading in asked.readings]
+
+
+def test_a_series_born_at_a_target_that_was_there_counts_from_zero() -> None:
+    steady = at_target("a", "200", (-5, 10), (10, 12), (40, 15), (70, 15))
+    assert counted(steady, at_target("a", "500", (40, 3), (70, 4))) == [2, 3 + 3, 1]
+
+
+def test_a_target_that_is_new_or_comes_back_counts_from_its_first_value() -> None:
+    steady = at_target("a", "200", (-5, 10), (10, 12), (40, 15), (70, 15))
+    back = [at_target("b", code, (40, 5_000), (70, 5_001)) for code in ("200", "500")]
+    assert counted(steady, *back) == [2, 3, 2]
+
+
+def test_of_a_sum_over_targets_no_birth_can_be_told() -> None:
+    whole = Series({"code": "200"}, ((-5, 10), (10, 12), (40, 15)))
+    assert counted(whole, Series({"code": "500"}, ((40, 5_000),))) == [2, 3, None]
