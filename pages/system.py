@@ -15,11 +15,15 @@ def machinery() -> None:
     lease, clock, wall = reading.monitor_lease()
     mark, monitor = system.monitor_facts(lease, wall, reading.settings().tick_s)
     switch_mark, switch = system.switch_facts(*reading.traffic_switch())
+    cache_mark, cache = system.cache_facts(reading.learner_cache())
     with st.grid(2, min_column_width=300, gap="medium"):
-        parts.facts("Monitor", monitor, mark)
-        parts.facts("Traffic switch", switch, switch_mark)
-        parts.facts("Database", reading.database())
-        parts.facts("Clock", system.clock_facts(clock, wall))
+        with st.container(gap="medium"):
+            parts.facts("Monitor", monitor, mark)
+            parts.facts("Traffic switch", switch, switch_mark)
+            parts.facts("Clock", system.clock_facts(clock, wall))
+        with st.container(gap="medium"):
+            parts.facts("Database", reading.database())
+            parts.facts("Learners' cohorts, remembered", cache, cache_mark)
 
 
 machinery()

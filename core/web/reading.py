@@ -41,6 +41,7 @@ from core.delivery import (
 from core.delivery import outlook as say_outlook
 from core.delivery.words import limit as say_limit
 from core.doctor import Finding, examine
+from core.learners import CacheStats
 from core.settings import Origin, Settings, origins
 from core.store import (
     Clock,
@@ -453,6 +454,11 @@ def monitor_lease() -> tuple[Lease | None, Clock, float]:
     of = store()
     with of.read() as connection:
         return current_lease(connection, _MONITOR), of.clock(), time.time()
+
+
+def learner_cache() -> CacheStats:
+    """Return what this process's cache of learners' cohorts has done."""
+    return get_app_state().learners.stats()
 
 
 @st.cache_data(ttl=5.0, max_entries=5, show_spinner=False)

@@ -29,6 +29,7 @@ from core.delivery import (
 )
 from core.doctor import Finding as Found
 from core.doctor import Grade
+from core.learners import CacheStats
 from core.settings import Settings, origins
 from core.store import Clock, Event, Lease, events
 from core.traffic import SwitchState
@@ -205,6 +206,16 @@ def test_what_the_switch_does_is_told_with_its_state(running: Rollout) -> None:
     assert system.switch_facts("HAProxy", {"analyzer": well, "b": ill})[0].word == "not as decided"
     assert system.switch_facts("HAProxy", {"analyzer": None})[0].word == "not confirmed"
     assert "every learner gets the baseline" in system.switch_facts("HAProxy", {})[1][1][1]
+
+
+def test_what_the_cache_has_done_is_told() -> None:
+    mark, told = system.cache_facts(CacheStats({"process": 0}, 0))
+    assert (mark, dict(told)) == (None, {"Lookups": "0", "Held here": "0 learners, 0 B"})
+    stats = CacheStats({"process": 6, "redis": 2}, 2, 3, 40, 4, 2500, False)
+    mark, told = system.cache_facts(stats)
+    assert (mark.word, dict(told)["Found"], dict(told)["Found in Redis"]) == ("Redis fails", "80 % (8)", "2")
+    assert dict(told)["Calls of Redis"] == "3 failed, 40 spared meanwhile"
+    assert system.cache_facts(replace(stats, up=True))[0].word == "Redis answers"
 
 
 def test_one_row_a_figure_with_both_limits(running: Rollout) -> None:

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from core.delivery import Drill, Reading
 from core.delivery.words import duration, percent
+from core.learners import CacheStats
 from core.store import Clock, Lease
 from core.web.views.marks import Mark, Tone
 from core.web.views.pulse import monitor_death
@@ -69,6 +70,23 @@ def switch_facts(name: str, readings: Mapping[str, Reading | None]) -> tuple[Mar
     if None in readings.values():
         return Mark(Tone.WATCH, "sync", "not confirmed"), tuple(told)
     return Mark(Tone.GOOD, "call_split", "as decided"), tuple(told)
+
+
+def cache_facts(stats: CacheStats) -> tuple[Mark | None, Pairs]:
+    """Say what the cache of learners' cohorts has done in this process; a mark where it has a Redis."""
+    found = sum(stats.hits.values())
+    told = [("Lookups", f"{found + stats.misses:,}")]
+    if stats.hit_rate is not None:
+        told.append(("Found", f"{percent(stats.hit_rate)} ({found:,})"))
+    told.append(("Held here", f"{stats.entries:,} learners, {size(stats.size)}"))
+    if stats.up is None:
+        return None, tuple(told)
+    told += [
+        ("Found in Redis", f"{stats.hits.get('redis', 0):,}"),
+        ("Calls of Redis", f"{stats.errors:,} failed, {stats.bypassed:,} spared meanwhile"),
+    ]
+    up = Mark(Tone.GOOD, "cloud_done", "Redis answers")
+    return up if stats.up else Mark(Tone.WATCH, "cloud_off", "Redis fails"), tuple(told)
 
 
 def clock_facts(clock: Clock, wall: float) -> Pairs:
