@@ -21,6 +21,7 @@ if not known:
             "No cohorts have been found yet. The Cohorts page does that; then each learner can be looked up here."
         )
     )
+    pieces.to_cohorts("Find cohorts")
     st.stop()
 
 with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
@@ -36,6 +37,8 @@ if row is None:
 
 everybody = reading.people(run)
 st.html(shapes.learner_head(view.head(run, row), colours))
+
+pieces.to_cohorts("All learners of this run", run.id)
 
 given = reading.versions(learner)
 if given:

@@ -84,7 +84,7 @@ def fit_scaler(features: Matrix) -> Scaler:
         found = list(pool.map(_median_and_spread, features.T))
     for column, (name, (known, median, spread)) in enumerate(zip(FEATURES, found, strict=True)):
         if 2 * known < features.shape[0] or not known:
-            left_out[name] = f"known of {known} of {features.shape[0]} learners only"
+            left_out[name] = f"known of {known:,} of {features.shape[0]:,} learners only"
         elif spread < 1e-12:
             left_out[name] = "the same for all learners"
         else:

@@ -76,6 +76,9 @@ def test_a_learner_by_link(run_and_server: tuple[CohortRun, Server], visit: Visi
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="demo-000042")).to_be_visible()
     assert "learner=demo-000042" in page.url
+    page.get_by_role("link", name="All learners of this run").click()
+    expect(page.get_by_role("heading", name="3,000 learners, 5 cohorts")).to_be_visible()
+    assert page.url.endswith(f"/cohorts?run={run.id}")
 
 
 def fits(page: Page) -> None:

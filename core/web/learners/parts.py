@@ -328,6 +328,12 @@ def _forget(run: str) -> None:
 # --- One learner -----------------------------------------------------------------------------------------------------
 
 
+def to_cohorts(label: str, run: str | None = None) -> None:
+    """Offer the way to the Cohorts page, at a run."""
+    query = None if run is None else {"run": run}
+    st.page_link("../../pages/cohorts.py", label=label, icon=":material/groups:", query_params=query)
+
+
 def learner_missing(run: CohortRun, text: str) -> None:
     """Say that there is no such learner, and offer some that there are."""
     alike = reading.alike(run, text) if text else []

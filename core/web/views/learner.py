@@ -18,6 +18,7 @@ from core.delivery.words import percent
 from core.learners import CohortModel
 from core.learners.runs import CohortRun, features_of_row
 from core.traffic import Assignment
+from core.web.views.cohorts import moment
 from core.web.views.population import Population
 from core.web.views.traits import FEATURES, TRAITS, Trait
 
@@ -106,6 +107,9 @@ def head(run: CohortRun, row: Mapping[str, Any]) -> Head:
     ):
         if row.get(name) is not None:
             facts.append((label, str(row[name])))
+    scores = [(word, row.get(f"{word}_score")) for word in ("velocity", "affinity", "retention")]
+    if all(score is not None for _, score in scores):
+        facts.append(("Scores, by formula", ", ".join(f"{word} {score:.2f}" for word, score in scores)))
     if row.get("low_evidence"):
         facts.append(("Evidence", "low: fewer than 20 events"))
     if cohort is None:
@@ -239,7 +243,7 @@ def activity(events: pa.Table, as_of: int) -> Activity:
     )
     said = (
         f"{ts.size:,} events on {len(set(skills)):,} skills in {len(names):,} domains, "
-        f"{_day(int(ts.min()), '%d %b %Y')} to {_day(int(ts.max()), '%d %b %Y')}."
+        f"{moment(int(ts.min()))} to {moment(int(ts.max()))}."
     )
     return Activity(starts, tuple((escape(name), tuple(counts)) for name, counts in rows.items()), scored, said)
 

@@ -41,11 +41,16 @@ class Trait:
         return 10.0**place if self.log else place
 
     def ticks(self, low: float, high: float) -> tuple[list[float], list[str]]:
-        """Return places and words of a logarithmic scale's ticks between two places: 1, 2, 5 of each power of ten."""
+        """Return places and words of a logarithmic scale's ticks between two places.
+
+        1, 2, 5 of each power of ten, or the powers alone of many; of a short scale, where they are too few, even steps.
+        """
         values = [m * 10.0**e for e in range(math.floor(low), math.ceil(high) + 1) for m in (1, 2, 5)]
         if high - low > 2.5:
             values = [v for v in values if math.isclose(math.log10(v), round(math.log10(v)))]
         kept = [v for v in values if low - 1e-9 <= math.log10(v) <= high + 1e-9]
+        if len(kept) < _FEW:
+            kept = _even(10.0**low, 10.0**high)
         return [math.log10(v) for v in kept], [f"{v:,.10g}" for v in kept]
 
     def say(self, value: float | None) -> str:
@@ -62,6 +67,19 @@ class Trait:
 
 
 _ONE = (0.0, 1.0)
+_FEW = 3  # ticks
+
+
+def _even(low: float, high: float) -> list[float]:
+    """Return three to seven even steps between two values, each 1, 2 or 5 of a power of ten; one value where alike."""
+    if not high > low:
+        return [low]
+    power = 10.0 ** math.floor(math.log10((high - low) / _FEW))
+    step = max(m * power for m in (1, 2, 5) if m * power <= (high - low) / _FEW * (1 + 1e-9))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [n * step for n in range(first, last + 1)]
+
+
 TRAITS = (
     Trait("velocity", "Learning velocity", "", "new or better skills a week, newest weeks first, 0 to 1", ends=_ONE),
     Trait("concentration", "Concentration", "", "how much of the activity is in one domain, 0 to 1", ends=_ONE),

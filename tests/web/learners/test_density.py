@@ -113,3 +113,19 @@ def test_every_trait_can_be_said(trait: object) -> None:
     assert BY_NAME["velocity"].say(None) == "unknown"
     assert trait.say(0.4321)  # type: ignore[attr-defined]
     assert trait.value(float(trait.place(values(0.5))[0])) == pytest.approx(0.5, rel=1e-6)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (1, 2000, ["1", "10", "100", "1,000"]),
+        (0.5, 20, ["0.5", "1", "2", "5", "10", "20"]),
+        (2400, 3650, ["2,400", "2,600", "2,800", "3,000", "3,200", "3,400", "3,600"]),
+        (3.1, 3.4, ["3.1", "3.15", "3.2", "3.25", "3.3", "3.35", "3.4"]),
+        (4, 11, ["4", "6", "8", "10"]),
+    ],
+)
+def test_a_logarithmic_scale_has_ticks_however_short(low: float, high: float, words: list[str]) -> None:
+    places, told = BY_NAME["half_life_days"].ticks(float(np.log10(low)), float(np.log10(high)))
+    assert told == words
+    assert [f"{10**place:,.6g}" for place in places] == words
