@@ -8,13 +8,21 @@ from starlette.middleware import Middleware
 from core.web.api import HostGuard, served_names
 from core.web.early import EarlyCharts
 from core.web.headers import ReturnsToPage, SecurityHeaders
-from core.web.server import ApiFirst, dashboard_lifespan, exiting_plainly, get_app_state, stay_at_home
+from core.web.server import (
+    ApiFirst,
+    check_roster,
+    dashboard_lifespan,
+    exiting_plainly,
+    get_app_state,
+    stay_at_home,
+)
 from core.web.signin import set_up_sign_in
 
 with exiting_plainly():
     settings = get_app_state().settings
     stay_at_home(settings, settings.host, st.get_option("server.address"))
     get_app_state().people.read()
+    check_roster(settings)
     set_up_sign_in(settings)
 
 secure = (settings.public_url or "").startswith("https:")

@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     oidc_client_secret: SecretStr | None = Field(None, description="what proves it")
     oidc_scope: str = Field("openid email profile", description="what is asked of the identity provider")
     people: Path | None = Field(None, description="file that says who has which role and seat")
+    roster: Path | None = Field(None, description="file that says who is on call; without it nobody is called")
     data_folders: tuple[Path, ...] = Field(
         (), description="folders on the server whose files people who sign in may analyse; without sign-in: all"
     )

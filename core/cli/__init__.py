@@ -11,6 +11,7 @@ import sys
 from core.cli import (  # noqa: F401
     aa,
     access,
+    ack,
     approve,
     backup,
     bench,

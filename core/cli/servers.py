@@ -98,6 +98,7 @@ def api(
 def monitor() -> None:
     """Run the monitor alone, and ask the sources. Several may run: one leads, the others stand by."""
     from core.delivery import Monitor, open_sources
+    from core.oncall import RosterError, open_pager
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     stop = threading.Event()
@@ -107,10 +108,16 @@ def monitor() -> None:
         keep_reserve(service.store.home)
         watcher = Monitor(service, settings())
         err.print(f"monitor {watcher.holder} on {service.store.url}; Ctrl-C ends it")
-        asking: threading.Thread | None = None
+        beside = []
         if (sources := open_sources(service, settings())) is not None:
-            asking = threading.Thread(target=sources.run, args=(stop,), name="sources", daemon=True)
-            asking.start()
+            beside.append(threading.Thread(target=sources.run, args=(stop,), name="sources", daemon=True))
+        try:
+            if (pager := open_pager(service, settings())) is not None:
+                beside.append(threading.Thread(target=pager.run, args=(stop,), name="pager", daemon=True))
+        except RosterError as error:
+            fail(str(error), USAGE)
+        for thread in beside:
+            thread.start()
         watcher.run(stop)
-        if asking is not None:
-            asking.join(5.0)
+        for thread in beside:
+            thread.join(5.0)

@@ -264,3 +264,47 @@ sign_off = Table(
     Column("at", Float, nullable=False),  # plan time
     Column("withdrawn", Float, nullable=True),
 )
+
+# Who is called about incidents, and who has acknowledged them; owned by oncall. All times are wall times.
+oncall_call = Table(
+    "oncall_call",
+    metadata,
+    Column("id", String(64), primary_key=True),  # of incident, step and person: the same call is noted once
+    Column("incident", String(64), nullable=False, index=True),  # "" for a message about an event
+    Column("deployment", String(64), nullable=False),
+    Column("step", _big, nullable=False),
+    Column("level", String(20), nullable=False),
+    Column("person", String(200), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", String(20), nullable=False, index=True),
+    Column("attempts", Integer, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("due", Float, nullable=False),
+    Column("sent", Float, nullable=True),
+    Column("error", Text, nullable=False),
+)
+oncall_ack = Table(
+    "oncall_ack",
+    metadata,
+    Column("incident", String(64), primary_key=True),
+    Column("person", String(320), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("how", String(20), nullable=False),
+)
+oncall_link = Table(
+    "oncall_link",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("incident", String(64), nullable=False),
+    Column("person", String(320), nullable=False),
+    Column("expires", Float, nullable=False),
+    Column("used", Float, nullable=True),
+)
+# How far the event log has been told of, by name of who tells.
+oncall_cursor = Table(
+    "oncall_cursor",
+    metadata,
+    Column("name", String(60), primary_key=True),
+    Column("seq", _big, nullable=False),
+)

@@ -11,6 +11,7 @@ __all__ = [
     "html",
     "intake",
     "learners",
+    "oncall_parts",
     "palette",
     "parts",
     "reading",

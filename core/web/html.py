@@ -18,6 +18,7 @@ from core.web.views.choices import Stopwatch
 from core.web.views.history import EventRow
 from core.web.views.live import Headline, Step, Tick
 from core.web.views.marks import PENDING, Mark, Tone
+from core.web.views.oncall import IncidentRow
 from core.web.views.plans import PlanView
 from core.web.views.pulse import Pulse
 from core.web.views.rows import FigureRow, GuardrailRow
@@ -414,6 +415,23 @@ def trial_faults(view: TrialView) -> Html:
 def everyday(view: TrialView) -> Html:
     """Return what is everyday for a service, a row a figure."""
     return _table(("Figure", "Median", "95th worst percentile"), view.everyday)
+
+
+def incident(row: IncidentRow) -> Html:
+    """Return an open incident: what, why, since when, and who looks after it."""
+    head = el("header", el("h3", row.cause), badge(row.mark))
+    told = el("p", f"{row.since}{f' · {row.who}' if row.who else ''} · {row.id}", cls="cc-muted")
+    return el("article", head, el("p", row.summary), told, cls=f"cc-incident cc-edge-{row.mark.tone}")
+
+
+def calls(rows: Iterable[tuple[Mark, str, str, str, str]]) -> Html:
+    """Return messages as a table, newest first."""
+
+    def cells(row: tuple[Mark, str, str, str, str]) -> tuple[str, ...]:
+        mark, when, who, what, error = row
+        return badge(mark), who, join([what, _small(error)]), when
+
+    return _table(("State", "To", "About", "When"), map(cells, rows))
 
 
 def pairs(found: Iterable[tuple[str, str]]) -> Html:

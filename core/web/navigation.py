@@ -37,6 +37,7 @@ NAVIGATION: dict[str, tuple[Entry, ...]] = {
         Entry("business_case", "Business case", "calculate", "What the new version is worth, and how sure that is."),
     ),
     "Running it": (
+        Entry("on_call", "On call", "call", "Who is called about incidents, and whether messages arrive."),
         Entry("sources", "Sources", "sensors", "Where figures come from, and whether they come."),
         Entry("rehearsal", "Rehearsal", "theater_comedy", "What an alarm would have caught, on your own records."),
         Entry("system", "System", "dns", "Monitor, database, versions, rollback drills."),

@@ -27,6 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from core.delivery import Deliveries, Monitor, open_sources
 from core.identity import PeopleError, PeopleFile
 from core.learners import CacheSettings, LearnerRows
+from core.oncall import RosterError, load_roster, open_pager
 from core.settings import Settings, get_settings, is_loopback
 from core.store import Store, StoreUnavailable, keep_reserve
 from core.traffic import FlagService, SwitchSettings, open_flags, open_switch
@@ -110,7 +111,7 @@ def exiting_plainly() -> Iterator[None]:
     except ValidationError as error:
         said = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
         sys.exit(f"settings (CANARY_* or canary.toml): {said}")
-    except (StoreUnavailable, TokenError, PeopleError, SwitchSettings, CacheSettings, OSError) as error:
+    except (StoreUnavailable, TokenError, PeopleError, RosterError, SwitchSettings, CacheSettings, OSError) as error:
         sys.exit(str(error))
 
 
@@ -126,6 +127,12 @@ def stay_at_home(settings: Settings, *addresses: str | None) -> None:
                 "(docs/sign-in.md), or keep it on 127.0.0.1; `canary api` serves flags and API, which ask for tokens, "
                 "on any address."
             )
+
+
+def check_roster(settings: Settings) -> None:
+    """Raise RosterError where there is a roster that can't be used: said at the start, not when somebody is needed."""
+    if settings.roster is not None:
+        load_roster(settings.roster)
 
 
 def _close(state: AppState | None) -> None:
@@ -147,6 +154,8 @@ async def serving(state: AppState) -> AsyncIterator[None]:
         work["monitor"] = Monitor(state.deliveries, state.settings).run
         if (sources := open_sources(state.deliveries, state.settings)) is not None:
             work["sources"] = sources.run
+        if (pager := open_pager(state.deliveries, state.settings)) is not None:
+            work["pager"] = pager.run
     if state.settings.own_figures:
         work["own figures"] = OwnFigures(state.deliveries, state.learners).run
     threads = [threading.Thread(target=run, args=(stop,), name=name, daemon=True) for name, run in work.items()]

@@ -35,6 +35,8 @@ PATHS = [
     ("POST", "/api/v1/deployments", "act"),
     ("POST", "/api/v1/deployments/x/rollback", "act"),
     ("GET", "/api/v1/deployments/x/approvals", "read"),
+    ("GET", "/api/v1/incidents", "read"),
+    ("POST", "/api/v1/incidents/x/ack", "act"),
 ]
 
 

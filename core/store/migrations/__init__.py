@@ -13,7 +13,7 @@ from core.store.errors import StoreUnavailable
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision."""
 
 _LOCK = 0xCA9A27  # of this program's migrations, among all advisory locks of a database

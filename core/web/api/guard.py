@@ -15,8 +15,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from core.settings import Settings
 from core.web.api.problems import Problem
 
-API_PREFIXES = ("/api", "/ofrep", "/healthz", "/metrics")
+API_PREFIXES = ("/api", "/ofrep", "/healthz", "/metrics", "/on-call/ack")
 """Paths that are the API's; all others are the dashboard's."""
+
+_FORMS = "/on-call/ack/"  # the button of a page that a phone shows; what it means is in its address
 
 MAX_BODY = 8 * 2**20
 """Bytes of a body, for pushed figures."""
@@ -141,7 +143,8 @@ class BodyGuard:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        form = scope["path"].startswith(_FORMS)
+        if not form and headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             await Problem(415, "Send Content-Type: application/json.").answer()(scope, receive, send)
             return
         limit = MAX_BODY if scope["path"] in LARGE else MAX_SMALL_BODY
