@@ -323,7 +323,8 @@ def nulls(runs: int = 1000, seed: int = SEED) -> Iterator[Null]:
         yield counted(what, "e-process (not to be used here)", arms, plain, rng, runs)
         yield counted(what, "per-look differences", arms, fallback, rng, runs)
         yield counted(what, "judge's rule, baseline known before", arms, guarded(JUDGE, arms, rng), rng, runs)
-        yield counted(what, "judge's rule, nothing known before", arms, guarded(JUDGE), rng, runs)
+        # Each look at which it might act takes an estimate of its own: fewer runs.
+        yield counted(what, "judge's rule, nothing known before", arms, guarded(JUDGE), rng, runs // 4)
     yield counted("independent", "judge's rule, nothing known before", Arms(), guarded(JUDGE), rng, runs)
     for what, learners in (
         ("learners who come back and differ strongly", Learners()),

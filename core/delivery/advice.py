@@ -11,7 +11,6 @@ from core.delivery.needs import Rate, Traffic, rate_of, window
 from core.delivery.plan import RELATIVE, WARN_ONLY, Figure, Guardrail, Limit, Phase, Plan, Trigger
 from core.delivery.quantities import say_duration, say_moment, say_share
 
-_NOT_YET = frozenset({Figure.SEGMENT_SPREAD})
 _ENOUGH_POWER = 0.8
 
 
@@ -31,13 +30,15 @@ def shortage(rate: Rate, needs: int, expected: int) -> str:
 
 def unmeasured_criterion(plan: Plan, figure: Figure, phase: Phase) -> str:
     """Say why a figure isn't measured as a phase's criterion; "" where it is."""
-    if figure in RELATIVE:
+    if figure in RELATIVE or figure is Figure.SEGMENT_SPREAD:
         return "" if phase.has_baseline else f"as nobody is left with {plan.baseline} to compare with"
     return _unmeasured(plan, figure)
 
 
 def unmeasured_trigger(plan: Plan, figure: Figure) -> str:
     """Say why a figure isn't measured as a trigger; "" where it is."""
+    if figure is Figure.SEGMENT_SPREAD:
+        return "as it is a criterion, not a trigger"
     if figure in RELATIVE and not any(phase.has_baseline for phase in plan.phases):
         return f"as nobody is ever left with {plan.baseline} to compare with"
     return _unmeasured(plan, figure)
@@ -53,8 +54,6 @@ def unmeasured_guardrail(plan: Plan, guardrail: Guardrail) -> str:
 
 
 def _unmeasured(plan: Plan, figure: Figure) -> str:
-    if figure in _NOT_YET:
-        return "as no source gives it yet"
     if figure is Figure.SLOW_REQUESTS and plan.latency_limit_ms() is None:
         return "as no trigger on latency_p99 says from when on a request is slow"
     if figure is Figure.DISAGREEMENT and plan.compare_share <= 0:

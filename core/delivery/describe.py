@@ -311,6 +311,11 @@ def _unrated(plan: Plan, limit: Limit) -> str:
             f"{what}: looked at once, at the end{per}; met where the interval around it shows no "
             "harm, and printed with the smallest harm it could have shown"
         )
+    if limit.figure is Figure.SEGMENT_SPREAD:
+        return (
+            f"{what}: of success rate and mean latency; met where each segment's effect surely lies that near the "
+            "overall one; not measured while samples don't tell segments"
+        )
     return "no open incident of this deployment" if limit.op == "==" else f"{what}, of this deployment"
 
 

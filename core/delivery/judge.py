@@ -20,6 +20,7 @@ from core.delivery.model import FigureState, Finding, Role, Verdict
 from core.delivery.plan import RELATIVE, WARN_ONLY, Figure, Limit, Phase, Plan, Trigger
 from core.delivery.scene import Place, Scene, Sides, plain
 from core.delivery.series import TOLERANCE_S, Series
+from core.delivery.spread import SegmentSums, spread_finding
 from core.store import BusinessSums, histogram
 
 _OF_REQUESTS = frozenset({Figure.ERROR_RATE, Figure.FALLBACK_RATE})
@@ -43,6 +44,7 @@ def judge(
     listening_since: float | None = None,
     places: Mapping[Place, Sides] | None = None,
     since_resumed: float | None = None,
+    segments: SegmentSums | None = None,
 ) -> Verdict:
     """Judge a phase at one moment.
 
@@ -62,6 +64,7 @@ def judge(
         places: the samples of one segment and region, for the guardrails that ask for it.
         since_resumed: plan time at which a person last let a held phase go on; by default its start. A guardrail that
             only holds needs evidence from after that to hold once more.
+        segments: both versions' sums by segment, for a criterion on their spread.
     """
     scene = Scene(
         plan=plan,
@@ -78,6 +81,7 @@ def judge(
         before=(candidate.between(-math.inf, phase_started), baseline.between(-math.inf, phase_started)),
         places=places or {},
         since_resumed=phase_started if since_resumed is None else since_resumed,
+        segments=segments,
     )
     criteria = tuple(_criterion(scene, limit) for limit in phase.criteria)
     triggers = tuple(_trigger(scene, trigger) for trigger in plan.triggers)
@@ -353,14 +357,25 @@ def _without_samples(scene: Scene, role: Role, limit: Limit, hold_s: float) -> F
     if about in RELATIVE and role is Role.CRITERION:
         return business_criterion(scene, limit)
     if about is Figure.SEGMENT_SPREAD:
-        return plain(
-            role, limit, FigureState.NOT_MEASURED, f"{about.label}: not measured, no source gives it yet", hold_s
-        )
+        return _segment_spread(scene, role, limit, hold_s)
     if limit.op == "==":
         said = f"{about.label}: no sample can show that it is {words.limit(limit)}; use <, <=, > or >="
         state = FigureState.INCONCLUSIVE if role is Role.CRITERION else FigureState.NOT_MEASURED
         return plain(role, limit, state, said, hold_s)
     return None
+
+
+def _segment_spread(scene: Scene, role: Role, limit: Limit, hold_s: float) -> Finding:
+    label = limit.figure.label
+    if not scene.has_baseline:
+        said = f"{label}: not measured, no learner is left at the baseline to compare with"
+        return plain(role, limit, FigureState.NOT_MEASURED, said, hold_s)
+    told = None if scene.segments is None else scene.segments.totals(scene.started, scene.now)
+    if role is Role.TRIGGER or told is None or not told[0]:
+        why = "only as a criterion" if role is Role.TRIGGER else "no sample tells its segment"
+        return plain(role, limit, FigureState.NOT_MEASURED, f"{label}: not measured, {why}", hold_s)
+    finding = plain(role, limit, FigureState.COLLECTING, "", hold_s)
+    return spread_finding(finding, limit, told, scene.plan.min_requests, scene.elapsed_s)
 
 
 def _incidents(scene: Scene, role: Role, limit: Limit, hold_s: float) -> Finding:

@@ -25,11 +25,12 @@ from core.delivery.drift import watch_switch
 from core.delivery.judge import judge
 from core.delivery.machine import MONITOR, decide
 from core.delivery.model import Action, Command, State, Status, Verdict
-from core.delivery.plan import Phase
+from core.delivery.plan import Figure, Phase
 from core.delivery.scene import Place
 from core.delivery.series import Series
 from core.delivery.service import Deliveries
 from core.delivery.signoff import standing
+from core.delivery.spread import SegmentSums
 from core.delivery.verification import EVALUATIONS, NO_TRAFFIC_SPANS, clean_window
 from core.delivery.words import duration
 from core.settings import Settings
@@ -96,6 +97,10 @@ class _Watch:
         self.baseline = Series.of(nothing, self.plan.baseline)
         asked = {(g.segment, g.region) for g in self.plan.guardrails} - {("", "")}
         self.places = dict.fromkeys(asked, (self.candidate, self.baseline))
+        limits = [limit for phase in self.plan.phases for limit in phase.criteria]
+        self.segments: SegmentSums | None = None
+        if any(limit.figure is Figure.SEGMENT_SPREAD for limit in limits):
+            self.segments = SegmentSums.of(nothing, self.plan.candidate, self.plan.baseline)
 
     def refresh(self, deliveries: Deliveries, deployment_id: str, *, with_business: bool) -> None:
         """Add what the store has gained; begin anew when old samples were compacted."""
@@ -114,6 +119,8 @@ class _Watch:
             self.cursor = int(frame.seq.max())
             self.candidate = self.candidate.extended(frame)
             self.baseline = self.baseline.extended(frame)
+            if self.segments is not None:
+                self.segments += SegmentSums.of(frame, self.plan.candidate, self.plan.baseline)
             for place, sides in self.places.items():
                 there = frame.select(_is_at(frame, place))
                 self.places[place] = (sides[0].extended(there), sides[1].extended(there))
@@ -346,6 +353,7 @@ class Monitor:
                 open_incidents=open_incidents,
                 listening_since=self._heard_since,
                 places=watch.places,
+                segments=watch.segments,
                 since_resumed=max(status.phase_started, status.judged_at or status.phase_started),
             )
             if number is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from core.delivery.model import FigureState, Finding, Role
 from core.delivery.plan import Figure, Limit, Plan
 from core.delivery.series import Series
+from core.delivery.spread import SegmentSums
 from core.store import BusinessSums
 
 Place = tuple[str, str]
@@ -27,6 +28,7 @@ class Scene:
         heard_since: plan time from which samples could have been received.
         business: by version: per-learner sums of this phase.
         places: samples of one segment and region, before and in the phase.
+        segments: both versions' sums by segment; None where nobody keeps them.
         since_resumed: plan time at which a person last let the phase go on, or it began.
     """
 
@@ -44,6 +46,7 @@ class Scene:
     before: Sides
     places: Mapping[Place, Sides]
     since_resumed: float
+    segments: SegmentSums | None
 
     @property
     def elapsed_s(self) -> float:

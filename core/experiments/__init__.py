@@ -5,7 +5,7 @@ from core.experiments.aggregates import Aggregates
 from core.experiments.analysis import Comparison, Daily, Design, DesignError, Findings, Segment, Spread, analyse, daily
 from core.experiments.cells import day_name, day_number
 from core.experiments.declare import FORMS, DeclarationError, Declared, declare
-from core.experiments.estimates import POWER, Effect, Estimate
+from core.experiments.estimates import POWER, Effect, Estimate, compare_means
 from core.experiments.experiment import Question, answer, part_of, read
 from core.experiments.grouping import OVERALL, Table, aggregate
 from core.experiments.guess import Column, Guess, MetricGuess, guess_roles
@@ -97,6 +97,7 @@ __all__ = [
     "check_split",
     "columns_of",
     "compare",
+    "compare_means",
     "daily",
     "day_name",
     "day_number",

@@ -64,7 +64,7 @@ def test_each_phase_is_told_with_learners_dates_samples_and_requests() -> None:
 
 def test_the_default_plan_says_what_is_not_measured() -> None:
     warned = describe(DEFAULT, requests_per_s=500).warnings
-    assert any(w.startswith("ramp: segment spread") and "no source gives it yet" in w for w in warned)
+    assert any(w.startswith("rollout: segment spread") and "nobody is left with original" in w for w in warned)
     assert any(w.startswith("rollout: revenue") and "nobody is left with original" in w for w in warned)
     assert not any(w.startswith(("trigger revenue", "guardrail")) for w in warned)
     assert any(w.startswith("rollout: guardrails") and "hold_back" in w for w in warned)
@@ -165,8 +165,8 @@ def test_a_window_grows_until_it_holds_the_minimum() -> None:
             "",
             "half: its criteria only warn; no measurement is not success, so that it will hold",
         ),
-        (["segment_spread < 5 %"], (), "", "half: none of its criteria is measured"),
-        (["segment_spread < 5 %"], (), "", "half: segment spread under 5 % is not measured"),
+        (["slow_requests < 1 %"], (), "", "half: none of its criteria is measured"),
+        (["slow_requests < 1 %"], (), "", "as no trigger on latency_p99 says from when on a request is slow"),
         (["error_rate < 1 %"], (), "", "half: the plan ends at 50 % of the learners"),
         (
             ["error_rate < 1 %"],

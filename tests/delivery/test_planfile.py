@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.delivery.plan import Figure, Limit, Trigger
+from core.delivery.plan import Figure, Guardrail, Limit, Trigger
 from core.delivery.planfile import PlanError, Problem, load_plan, parse_plan
 
 PLANS = Path(__file__).resolve().parents[2] / "data" / "plans"
@@ -92,12 +92,15 @@ def test_the_demo_plan_differs_only_where_it_says() -> None:
     plan, default = load_plan(PLANS / "demo.yaml"), load_plan(PLANS / "default.yaml")
     assert (plan.flag, plan.baseline, plan.candidate) == (default.flag, default.baseline, default.candidate)
     assert plan.triggers == default.triggers
+    assert plan.guardrails == default.guardrails
+    assert plan.guardrails
     assert plan.skip_gaps
     assert plan.revenue_unit == "request"
     assert plan.simulated == "learners and revenue are made up"
     for mine, theirs in zip(plan.phases[:2], default.phases[:2], strict=True):
+        asked = tuple(limit for limit in theirs.criteria if limit.figure is not Figure.SEGMENT_SPREAD)
         assert (mine.share, mine.lasts_s, mine.checkpoints, mine.criteria) == (
-            theirs.share, theirs.lasts_s, theirs.checkpoints, theirs.criteria,
+            theirs.share, theirs.lasts_s, theirs.checkpoints, asked,
         )  # fmt: skip
     assert (plan.phases[2].lasts_s, plan.phases[2].permanent) == (3600, False)
 
@@ -422,3 +425,69 @@ def _indent(text: str, rng: random.Random) -> str:
     i = rng.randrange(len(lines))
     lines[i] = " " * rng.randrange(8) + lines[i].lstrip()
     return "\n".join(lines)
+
+
+GUARDRAILS = """
+guardrails:
+  alpha: {alpha}
+  dispersion: 1.8
+  rules:
+    - {rule}
+"""
+
+
+def guarded(rule: str, alpha: str = "5 %") -> str:
+    return (
+        DEFAULT[: DEFAULT.index("# Compared with")]
+        + GUARDRAILS.format(rule=rule, alpha=alpha)
+        + DEFAULT[DEFAULT.index("phases:") :]
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("error_rate > 1.25 x baseline", Guardrail(Limit(Figure.ERROR_RATE, ">", 1.25))),
+        ("slow_requests > baseline", Guardrail(Limit(Figure.SLOW_REQUESTS, ">", 1.0))),
+        (
+            'error_rate > 2 x baseline in segment "new, focused" in region eu, alpha 1 %, then hold',
+            Guardrail(Limit(Figure.ERROR_RATE, ">", 2.0), "new, focused", "eu", 0.01, "hold"),
+        ),
+        ("availability < 0.99 x baseline, then roll back", Guardrail(Limit(Figure.AVAILABILITY, "<", 0.99))),
+        ("latency_p99 > 1.2x baseline in region us", Guardrail(Limit(Figure.LATENCY_P99, ">", 1.2), region="us")),
+    ],
+)
+def test_guardrails_are_read(rule: str, expected: Guardrail) -> None:
+    plan = parse_plan(guarded(rule))
+    assert (plan.guardrails, plan.guardrail_alpha, plan.dispersion) == ((expected,), 0.05, 1.8)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("eror_rate > 1.25 x baseline", 'did you mean "error_rate"?'),
+        ("error_rate < 1.25 x baseline", "less of it is better"),
+        ("error_rate > 0.8 x baseline", "a margin that leaves room"),
+        ("error_rate > 99 x baseline", "a multiple of the baseline from 0.05 to 20"),
+        ("revenue_vs_baseline < 0.9 x baseline", "it is relative already"),
+        ("error_rate > baseline, alpha 5 %", "add up to less than guardrails.alpha, 5 %"),
+        ("error_rate > baseline in segment a in segment b", "one segment"),
+        ("error_rate over baseline", "a figure against the baseline's"),
+        ("error_rate > 2 x baseline, then explode", "one of hold, roll back"),
+    ],
+)
+def test_what_is_wrong_with_a_guardrail_is_told_with_its_line(rule: str, expected: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        parse_plan(guarded(rule))
+    [problem] = caught.value.problems
+    assert problem.field == "guardrails.rules[0]"
+    assert expected in problem.expected
+    assert guarded(rule).splitlines()[problem.line - 1].strip() == f"- {rule}"
+
+
+def test_a_hold_back_leaves_learners_to_compare_with() -> None:
+    plan = parse_plan(DEFAULT.replace("traffic: 100 %", "hold_back: 1 %\n    traffic: 100 %"))
+    assert (plan.phases[2].share, plan.phases[2].hold_back, plan.phases[2].has_baseline) == (0.99, 0.01, True)
+    assert not parse_plan(DEFAULT).phases[2].has_baseline
+    with pytest.raises(PlanError, match="no hold-back where the traffic is below 100 %"):
+        parse_plan(DEFAULT.replace("traffic: 10 %", "hold_back: 1 %\n    traffic: 10 %"))
