@@ -22,6 +22,7 @@ from core.experiments.instrument import (
     RequestCheck,
     State,
     as_json,
+    as_used,
     check_instrument,
     check_requests,
     request_sentences,
@@ -44,7 +45,7 @@ def aa(
         list[str] | None, typer.Option("--segment", metavar="COL", help="Look for drift by it. Repeat for more.")
     ] = None,
     learner: Annotated[
-        str | None, typer.Option("--learner", metavar="COL", help="What is split: rows of one learner go together.")
+        str | None, typer.Option("--learner", metavar="COL", help="Learners' ids: rows of one learner count together.")
     ] = None,
     cluster: Annotated[
         str | None, typer.Option("--cluster", metavar="COL", help="What is split as a whole and counts as one unit.")
@@ -95,6 +96,7 @@ def aa(
         fail(str(error), USAGE)
     try:
         loaded = load(question.paths, Roles(variant, declared.inputs, labels, None, question.where))
+        counted_by, note = as_used(loaded.observations, learner, cluster)
         with err.status("splitting …") if err.is_terminal else nullcontext():
             found = check_instrument(
                 loaded.observations,
@@ -102,7 +104,7 @@ def aa(
                 splits=splits,
                 segments=tuple(segment or ()),
                 unit=learner,
-                cluster=cluster,
+                cluster=counted_by,
                 alpha=alpha,
                 target=effect,
                 limit=drift,
@@ -114,10 +116,10 @@ def aa(
         fail(str(error))
     requests = None if deployment is None else _requests(deployment)
     tell_rejected(loaded)
-    for note in found.notes:
-        err.print(f"[yellow]note:[/] {escape(note)}", soft_wrap=True)
+    for told in filter(None, (note, *found.notes)):
+        err.print(f"[yellow]note:[/] {escape(told)}", soft_wrap=True)
     if as_json_:
-        print_json(as_json(found, requests) | {"rejected": loaded.rejected.to_json()})
+        print_json(as_json(found, requests) | {"rejected": loaded.rejected.to_json(), "simulated": loaded.simulated})
     else:
         _print(found, requests)
     if found.state is not State.PASS:

@@ -9,6 +9,7 @@ __all__ = [
     "figures",
     "headers",
     "html",
+    "instrument",
     "intake",
     "learners",
     "oncall_parts",

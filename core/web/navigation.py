@@ -34,6 +34,7 @@ NAVIGATION: dict[str, tuple[Entry, ...]] = {
     "Experiments": (
         Entry("experiment", "Experiment", "science", "Is the new version better? Effects with intervals, by day."),
         Entry("segments", "Segments", "donut_small", "For whom is it better? Effects by segment."),
+        Entry("instrument", "Instrument", "straighten", "Are the estimators good enough to measure with?"),
         Entry("business_case", "Business case", "calculate", "What the new version is worth, and how sure that is."),
     ),
     "Running it": (

@@ -10,6 +10,7 @@ from core.experiments.instrument.check import (
     Instrument,
     MetricCheck,
     State,
+    as_used,
     check_instrument,
     exact_interval,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "Resplit",
     "State",
     "as_json",
+    "as_used",
     "check_instrument",
     "check_requests",
     "check_sentence",

@@ -181,6 +181,16 @@ def check_instrument(
     )
 
 
+def as_used(observations: Observations, learner: str | None, cluster: str | None) -> tuple[str | None, str]:
+    """Return by which label `answer` would count units, if any, and a note where that is learners with several rows."""
+    if cluster is not None or learner is None:
+        return cluster, ""
+    rows, learners = len(observations), len(np.unique(observations.labels[learner].codes))
+    if rows == learners:
+        return None, ""
+    return learner, f"{rows:,} rows are of {learners:,} learners: the rows of one count together"
+
+
 def _check(metric: Metric, found: Resplit, alpha: float, target: float, level: float) -> MetricCheck:
     first, second = (arm[0] for arm in found.arms[metric.name])
     effect = metric.effect(first, second, alpha)

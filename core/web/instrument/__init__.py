@@ -1,0 +1,1 @@
+"""The Instrument page: what it reads, draws, and offers."""

@@ -1,0 +1,108 @@
+"""The Instrument page as people use it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core.demo.experiment import METRICS, NOTHING, make_experiment, write_experiment
+from core.experiments import Question, keep_experiment
+from core.web.instrument import reading
+from core.web.reading import store
+from core.web.server import close_app_state
+from tests.web.deployments import rollout
+
+
+@pytest.fixture(autouse=True)
+def own_state(home: Path) -> Iterator[None]:
+    yield
+    close_app_state()
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def kept(tmp_path: Path, home: Path) -> str:
+    path = tmp_path / "same.parquet"
+    write_experiment(path, make_experiment(6_000, 5, NOTHING))
+    question = Question(
+        paths=(str(path),), variant="variant", control="original", metrics=METRICS, segments=("region",)
+    )
+    return keep_experiment(store(), "both the same", question, "test", "simulated learners")
+
+
+def page(root: Path, **query: str) -> AppTest:
+    app = AppTest.from_file(root / "core" / "web" / "shell.py", default_timeout=60)
+    app.run()
+    app.switch_page("../../pages/instrument.py")
+    for key, value in query.items():
+        app.query_params[key] = value
+    return app.run()
+
+
+def said(app: AppTest) -> str:
+    return " ".join(str(piece.value) for piece in app.html)
+
+
+def well(app: AppTest) -> AppTest:
+    assert not app.exception
+    assert not app.error
+    return app
+
+
+def test_without_data_it_offers_to_choose_some(root: Path) -> None:
+    assert "choose data first" in said(well(page(root)))
+
+
+def test_it_says_whether_it_is_fit_or_why_not(root: Path, kept: str) -> None:
+    app = well(page(root, splits="200"))
+    text = said(app)
+    assert "Simulated: simulated learners" in text
+    assert "Not fit for use" in text  # 6,000 learners don't show 2 %
+    assert "an effect of 2 % is seen in" in text
+    assert "6,000 learners, split into random halves 200 times" in text
+    assert len(app.get("plotly_chart")) == 3
+
+
+def test_a_link_says_how_to_check(root: Path, kept: str) -> None:
+    app = well(page(root, splits="200", effect="0.05", of="original", same="1", metric="churn", experiment=kept))
+    text = said(app)
+    assert "3,000 learners" in text
+    assert "Sizes of the arms" in text
+    assert "a planted 5 % is found in" in text
+    assert app.selectbox(key="choice-metric").value == "churn"
+    app.toggle(key="same-choice").set_value(False).run()
+    assert "Sizes of the arms" not in said(well(app))
+
+
+def test_nonsense_in_a_link_is_ignored(root: Path, kept: str) -> None:
+    well(page(root, splits="-1", effect="x", of="nobody", metric="none", deployment="none"))
+
+
+def test_recorded_requests(root: Path, kept: str, home: Path) -> None:
+    with rollout(home) as made:
+        made.go_on(30)
+    assert "requests in" in said(well(page(root, splits="200")))
+
+
+def test_data_that_are_gone_are_told(root: Path, kept: str, tmp_path: Path) -> None:
+    (tmp_path / "same.parquet").unlink()
+    app = page(root)
+    assert not app.exception
+    assert "can't be checked" in app.error[0].value
+
+
+def test_the_download_is_what_the_command_prints(root: Path, kept: str, home: Path) -> None:
+    from core.web.experiments.reading import saved
+
+    one = saved()[0]
+    found = reading.check(one, reading.Asked(200, 0.02, "", same=True))
+    document = json.loads(reading.document(one, found, None))
+    assert document["simulated"] == "simulated learners"
+    assert document["observed"]["state"] in ("pass", "fail")
+    assert len(document["metrics"]) == 5
