@@ -36,6 +36,14 @@ from core.experiments import (
 if TYPE_CHECKING:
     from core.experiments import Comparison, Segment
 
+_HEADINGS = (
+    "metric", "version", "control", "treatment", "difference", "relative", "p (Holm)", "would see", "method",
+)  # fmt: skip
+_NARROW = ("metric", "version", "level", "learners", "control", "treatment", "relative", "p (Holm)")
+"""Columns that a terminal of 80 characters has room for."""
+_WORDS = ("metric", "version", "level", "method")
+_WIDE = 130
+
 Data = Annotated[list[Path], typer.Argument(metavar="DATA...", help="CSV or Parquet files, or folders of them.")]
 Metrics = Annotated[
     list[str],
@@ -216,13 +224,8 @@ def _print(findings: Findings) -> None:
     if findings.withheld:
         err.print("[bold red]no effect is shown[/]; --ignore-srm shows them all the same", soft_wrap=True)
         return
-    table = Table()
-    figures = ("control", "treatment", "difference", "relative", "p (Holm)", "would see")
-    for heading in ("metric", "version", *figures, "method"):
-        table.add_column(heading, justify="left" if heading in ("metric", "version", "method") else "right")
-    for found in findings.comparisons:
-        table.add_row(*map(escape, _cells(found)))
-    out.print(table)
+    several = len(findings.treatments) > 1
+    out.print(_table([dict(zip(_HEADINGS, _cells(found), strict=True)) for found in findings.comparisons], several))
     for said in sentences(findings):
         out.print(escape(said), soft_wrap=True)
     for dimension in findings.design.segments:
@@ -257,27 +260,38 @@ def _p(p: float) -> str:
 
 
 def _print_segment(findings: Findings, dimension: str) -> None:
-    rows: list[Segment] = [row for row in findings.segments if row.dimension == dimension]
-    table = Table(title=f"by {escape(dimension)}", title_justify="left")
-    for heading in ("metric", "version", "level", "learners", "difference", "relative", "p (Holm)", "shrunken"):
-        table.add_column(heading, justify="left" if heading in ("metric", "version", "level") else "right")
-    for row in rows:
-        learners = f"{row.n_control + row.n_treatment:,}"
-        if row.effect is None:
-            cells = [row.metric.name, row.treatment, row.level, learners, "too few to show", "", "", ""]
-        else:
-            cells = [
-                row.metric.name,
-                row.treatment,
-                row.level,
-                learners,
-                number(float(row.effect.difference), signed=True),
-                _relative(row.effect),
-                _p(row.p_adjusted),
-                number(row.shrunken, signed=True) if math.isfinite(row.shrunken) else "-",
-            ]
-        table.add_row(*map(escape, cells))
-    out.print(table)
+    rows = [_level(row) for row in findings.segments if row.dimension == dimension]
+    out.print(_table(rows, len(findings.treatments) > 1, f"by {dimension}"))
     for spread in findings.spreads:
         if spread.dimension == dimension:
             out.print(escape(spread_sentence(spread)), soft_wrap=True)
+
+
+def _level(row: Segment) -> dict[str, str]:
+    cells = {
+        "metric": row.metric.name,
+        "version": row.treatment,
+        "level": row.level,
+        "learners": f"{row.n_control + row.n_treatment:,}",
+    }
+    if row.effect is None:
+        return {**cells, "difference": "", "relative": "too few to show", "p (Holm)": "", "shrunken": ""}
+    return {
+        **cells,
+        "difference": number(float(row.effect.difference), signed=True),
+        "relative": _relative(row.effect),
+        "p (Holm)": _p(row.p_adjusted),
+        "shrunken": number(row.shrunken, signed=True) if math.isfinite(row.shrunken) else "-",
+    }
+
+
+def _table(rows: Sequence[dict[str, str]], several: bool, title: str | None = None) -> Table:
+    """Return a table of what the terminal has room for; `several`: versions, which must be told apart."""
+    wide = out.width >= _WIDE
+    kept = [h for h in rows[0] if (wide or h in _NARROW) and (several or h != "version")]
+    table = Table(title=title and escape(title), title_justify="left")
+    for heading in kept:
+        table.add_column(heading, justify="left" if heading in _WORDS else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(row[heading]) for heading in kept))
+    return table

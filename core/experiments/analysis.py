@@ -297,7 +297,7 @@ def _of_split(split: Split, design: Design) -> list[str]:
         told.append(f"the traffic was not split as planned: {counts}; {probability(split.p_value)}. {why}")
     for arm, n in split.observed.items():
         if n < checks.TINY:
-            told.append(f"{arm} has {n:,} {unit} only; below {checks.TINY} its figures say little")
+            told.append(f"{arm} has {n:,} {unit} only; below {checks.TINY} of them its figures say little")
     return told
 
 

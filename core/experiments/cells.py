@@ -15,11 +15,15 @@ from core.experiments.aggregates import Floats
 from core.experiments.observations import MISSING, Labels
 
 _ABSENT = ("", "na", "n/a", "nan", "null", "none")
+"""Where a number is expected. As a word each but the first may mean something: NA is North America, too."""
 _YES = {"1": 1.0, "1.0": 1.0, "true": 1.0, "t": 1.0, "yes": 1.0, "y": 1.0}
 _NO = {"0": 0.0, "0.0": 0.0, "false": 0.0, "f": 0.0, "no": 0.0, "n": 0.0}
 _IS_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _NUMERIC = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
 _DAY_S = 86_400.0
+
+LARGEST = 1e150
+"""Larger numbers have no square."""
 
 Column = Any  # pyarrow's Array or ChunkedArray, whose types it doesn't tell
 Mask = NDArray[np.bool_]
@@ -45,7 +49,7 @@ def words(column: Column) -> Words:
     encoded = array.cast(pa.string()).dictionary_encode()
     names = [str(name).strip() for name in encoded.dictionary.to_pylist()]
     codes = np.asarray(pc.fill_null(encoded.indices, -1))
-    absent = np.array([name.lower() in _ABSENT for name in [*names, ""]])  # -1 is the last
+    absent = np.array([not name for name in [*names, ""]])  # -1 is the last
     missing = absent[codes]
     order = {name: i for i, name in enumerate(sorted({n for n, a in zip(names, absent, strict=False) if not a}))}
     if missing.any():
@@ -55,7 +59,7 @@ def words(column: Column) -> Words:
 
 
 def numbers(column: Column) -> tuple[Floats, Mask]:
-    """Return numbers, NaN where nothing stands, and where something stands that is no finite number."""
+    """Return numbers, NaN where nothing stands, and where something stands that is no number, or too large."""
     array = _plain(column)
     if _is_text(array):
         text, is_number = _text(array)
@@ -65,7 +69,7 @@ def numbers(column: Column) -> tuple[Floats, Mask]:
         values, bad = _floats(array), np.zeros(len(array), dtype=bool)
     else:
         values, bad = np.full(len(array), np.nan), np.asarray(pc.is_valid(array))
-    return values, bad | np.isinf(values)
+    return values, bad | (np.abs(values) > LARGEST)
 
 
 def flags(column: Column) -> tuple[Floats, Mask]:

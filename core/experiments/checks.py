@@ -25,7 +25,14 @@ def warnings(table: Table, metric: Metric, control: int, treatment: int, effect:
     yield from _missing(table, metric, control, treatment)
     found = table.metrics[metric.name][0]
     spread = found.covariance(metric.numerator, metric.numerator)[[control, treatment]]
-    if metric.denominator is None and np.nansum(spread) == 0:
+    units = found.n[[control, treatment]]
+    if units.min() == 0:
+        yield f"{metric.name}: there is no value in an arm, so there is nothing to compare"
+        return
+    if metric.denominator is not None and not np.isfinite(effect.difference):
+        yield f"{metric.name}: the total of {metric.denominator} is zero in an arm, so there is no ratio"
+        return
+    if metric.denominator is None and units.min() > 1 and spread.sum() == 0:
         yield f"{metric.name}: is {number(float(effect.control))} for every learner, so there is nothing to compare"
         return
     if isinstance(metric, Rate) and not metric.clustered:

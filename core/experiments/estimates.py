@@ -180,6 +180,7 @@ def compare_rates(control: Floats, n_control: Floats, treatment: Floats, n_treat
     with np.errstate(divide="ignore", invalid="ignore"):
         pooled = (control * n_control + treatment * n_treatment) / (n_control + n_treatment)
         statistic = (treatment - control) / np.sqrt(pooled * (1 - pooled) * (1 / n_control + 1 / n_treatment))
+        statistic = np.where((n_control > 0) & (n_treatment > 0), statistic, np.nan)
         variances = [p * (1 - p) / n for p, n in ((control, n_control), (treatment, n_treatment))]
     infinite = np.full(np.shape(statistic), np.inf)
     arms = [

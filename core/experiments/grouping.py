@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.experiments.aggregates import Aggregates, Floats
-from core.experiments.metrics import Metric
+from core.experiments.metrics import Metric, Rate
 from core.experiments.observations import Labels, Observations
 
 OVERALL = ""
@@ -164,7 +164,9 @@ def _summed(rows: _Rows, metrics: Sequence[Metric]) -> tuple[Floats, dict[str, A
     caps = np.array([cap for _, cap in needed], dtype=np.float64)
     starts = np.cumsum([0, *(len(metric.columns) for metric in metrics)])
     means = {i: kernel.mean(observations.numbers[i]) for i in set(picks.tolist())}
-    shifts = np.minimum([means[i] for i in picks.tolist()], caps)
+    # Counts of yes stay whole numbers, and so exact.
+    counted = [isinstance(metric, Rate) and name == metric.numerator for metric in metrics for name in metric.columns]
+    shifts = np.minimum([0.0 if c else means[i] for i, c in zip(picks.tolist(), counted, strict=True)], caps)
     sums, extremes = _in_parts(rows, picks, caps, shifts, starts)
     found, farthest, at = {}, {}, 1
     for m, metric in enumerate(metrics):

@@ -129,7 +129,7 @@ class Csv:
         self.misshapen = 0
         with self._text() as file:
             try:
-                first = next(line for line in file if line.strip())
+                self._header, first = next((i, line) for i, line in enumerate(file) if line.strip())
             except StopIteration:
                 raise DataError(f"{path}: is empty; expected a line with the names of the columns") from None
             except UnicodeDecodeError as error:
@@ -153,7 +153,9 @@ class Csv:
             with pa.input_stream(str(self.path), compression="gzip" if self._is_packed() else None) as stream:
                 yield from pyarrow.csv.open_csv(
                     stream,
-                    read_options=pyarrow.csv.ReadOptions(column_names=self.names, skip_rows=1, block_size=limit),
+                    read_options=pyarrow.csv.ReadOptions(
+                        column_names=self.names, skip_rows=self._header + 1, block_size=limit
+                    ),
                     parse_options=pyarrow.csv.ParseOptions(
                         delimiter=self.delimiter, newlines_in_values=True, invalid_row_handler=skip
                     ),
@@ -164,6 +166,8 @@ class Csv:
                     ),
                 )
         except (pa.ArrowException, OSError, EOFError) as error:
+            if "UTF8" in str(error):
+                raise DataError(f"{self.path}: is not UTF-8 text; save it as UTF-8") from None
             raise DataError(f"{self.path}: can't be read as CSV: {error}") from None
 
     def placed(self, misfits: Sequence[Misfit]) -> list[RejectedRow]:
@@ -175,7 +179,7 @@ class Csv:
             return found
         with self._text() as file:
             rows = csv.reader(file, delimiter=self.delimiter)
-            next(rows, None)
+            next(cells for cells in rows if cells)
             number, before = 0, rows.line_num
             for cells in rows:
                 line, before = before + 1, rows.line_num

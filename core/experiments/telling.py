@@ -25,7 +25,7 @@ def sentence(found: Comparison, findings: Findings) -> str:
     """Return what was found of one metric, with its numbers."""
     effect, metric = found.effect, found.metric
     pair = f"{metric.name} of {found.treatment}"
-    if not np.isfinite(effect.difference):
+    if not np.isfinite(effect.low):
         return f"{pair}: nothing can be said, for lack of values."
     level = percent(1 - effect.alpha)
     if np.isfinite(effect.relative_low):
@@ -39,7 +39,7 @@ def sentence(found: Comparison, findings: Findings) -> str:
     verdict = {True: "better", False: "worse", None: "not shown to differ"}[found.better]
     verdict += "" if findings.design.randomised else ", not randomised"
     said += f": {verdict}"
-    if found.better is None:
+    if found.better is None and effect.mde > 0:
         smallest = float(effect.mde / effect.control) if effect.control > 0 else float("nan")
         told = percent(smallest) if np.isfinite(smallest) else number(float(effect.mde))
         said += f"; a difference of {told} would have been seen with a power of 80 %"

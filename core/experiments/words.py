@@ -34,6 +34,8 @@ def number(value: float, *, signed: bool = False) -> str:
     sign = "+" if signed else ""
     if value == 0:
         return "0"
+    if abs(value) >= 1e15:
+        return f"{value:{sign}.4g}"
     decimals = max(0, 3 - math.floor(math.log10(abs(value))))
     if decimals > 8:
         return f"{value:{sign}.3g}"

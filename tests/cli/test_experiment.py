@@ -157,7 +157,7 @@ def test_tiny_arms_and_segments(tmp_path: Path) -> None:
     path = saved(learners(150), tmp_path / "a.csv")
     code, document, _ = ask(path, "--segment", "region")
     assert code == 0
-    assert "only; below 100" in " ".join(document["warnings"])
+    assert "only; below 100 of them" in " ".join(document["warnings"])
     assert all(row["suppressed"] and "difference" not in row for row in document["segments"])
     assert {row["state"] for row in document["heterogeneity"]} == {"not enough data"}
 
@@ -223,3 +223,26 @@ def test_power_from_data_and_from_numbers(made: Path) -> None:
     assert "spend" in told
     for wrong in (["--baseline", "done=rate 7"], ["--baseline", "x"], [], ["--baseline", "0.5", "--effect", "big"]):
         assert run(*wrong, command="power")[0] == 2
+
+
+def test_arms_without_values_and_ratios_without_denominators(tmp_path: Path) -> None:
+    rows = ["version,x,y,d"] + [f"old,{i % 7},{i % 2},0\nnew,,,0" for i in range(200)]
+    (tmp_path / "a.csv").write_text("\n".join(rows) + "\n")
+    metrics = ["--metric", "x=mean(x)", "--metric", "y=rate(y)", "--metric", "r=ratio(d, d)"]
+    code, document, said = ask(tmp_path / "a.csv", metrics=metrics)
+    assert code == 0, said
+    assert [m["p_value"] for m in document["metrics"]] == [None, None, None]
+    assert document["arms"]["old"]["y"] == 0.5
+    told = " ".join(document["warnings"])
+    assert "x: there is no value in an arm" in told
+    assert "r: the total of d is zero in an arm" in told
+
+
+def test_words_that_look_like_nothing_are_words(tmp_path: Path) -> None:
+    rows = ["version,x"] + [f"{'none' if i % 2 else 'NA'},{i % 7}" for i in range(400)]
+    (tmp_path / "a.csv").write_text("\ufeff\n" + "\r\n".join(rows))
+    code, told, _ = run(
+        tmp_path / "a.csv", "--variant", "version", "--control", "none", "--metric", "x=mean(x)", "--json"
+    )
+    assert code == 0
+    assert {arm: found["n"] for arm, found in json.loads(told)["arms"].items()} == {"NA": 200, "none": 200}
