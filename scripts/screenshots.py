@@ -117,6 +117,17 @@ def money(browser: Browser, url: str, out: Path) -> None:
         take(page, out / name, whole=True)
 
 
+def trial(browser: Browser, url: str, out: Path) -> None:
+    """Take the pictures of the Experiment and Segments pages, of made-up learners."""
+    page = visit(browser, DESKTOP, "light", f"{url}/experiment")
+    page.get_by_role("button", name="Compare 100,000 made-up learners").click()
+    expect(page.locator(".st-key-course .js-plotly-plot")).to_be_visible(timeout=120_000)
+    take(page, out / "experiment.png", whole=True)
+    page = visit(browser, DESKTOP, "light", f"{url}/segments")
+    expect(page.locator(".st-key-heat .js-plotly-plot")).to_be_visible(timeout=60_000)
+    take(page, out / "segments.png", whole=True)
+
+
 def main() -> None:
     """Take all pictures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -140,6 +151,7 @@ def main() -> None:
         take(visit(browser, DESKTOP, "light", f"{url}/checkpoints"), out / "checkpoints.png")
         people(browser, url, out)
         money(browser, url, out)
+        trial(browser, url, out)
 
         broken = visit(browser, DESKTOP, "light", url)
         broken.get_by_role("radio", name="Errors").click()

@@ -27,6 +27,7 @@ from core.experiments.split import GATE, Split, check_split
 from core.experiments.telling import (
     Verdict,
     decision,
+    in_per_cent,
     markdown,
     recommendations,
     relative_words,
@@ -109,6 +110,7 @@ __all__ = [
     "guess_roles",
     "heterogeneity",
     "holm",
+    "in_per_cent",
     "instrument",
     "keep_experiment",
     "learners_needed",

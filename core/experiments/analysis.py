@@ -117,7 +117,7 @@ class Spread:
 
     Attributes:
         levels: that were compared. found: None where fewer than two were.
-        p_adjusted: of the interaction, Holm's over metrics, pairs and dimensions.
+        p_adjusted: of the interaction, Holm's over metrics, pairs and dimensions. relative_p_adjusted: in per cent.
     """
 
     metric: Metric
@@ -126,6 +126,7 @@ class Spread:
     levels: int
     found: Heterogeneity | None
     p_adjusted: float
+    relative_p_adjusted: float
     state: SpreadState
 
 
@@ -268,6 +269,7 @@ def _spreads(
     found: Sequence[tuple[Pair, str, int, Heterogeneity | None]], metrics: Mapping[str, Metric], alpha: float
 ) -> tuple[Spread, ...]:
     p_values: Floats = holm([h.p_value if h is not None else np.nan for *_, h in found])
+    relative = holm([h.relative_p_value if h is not None else np.nan for *_, h in found])
     return tuple(
         Spread(
             metrics[pair[0]],
@@ -276,9 +278,10 @@ def _spreads(
             levels,
             h,
             float(p),
+            float(r),
             spread_state(h, float(p), alpha) if h is not None else SpreadState.UNKNOWN,
         )
-        for (pair, dimension, levels, h), p in zip(found, p_values, strict=True)
+        for (pair, dimension, levels, h), p, r in zip(found, p_values, relative, strict=True)
     )
 
 

@@ -30,6 +30,8 @@ class Heterogeneity:
     Attributes:
         q: Cochran's. df: L - 1. q_p_value: of it, by chi-square.
         p_value: of the interaction: Q with Welch's correction for variances that are estimated, by F [Welch 1951].
+        relative_p_value: of the same in per cent of each level's own control: a lift that is the same in per cent
+            differs in units where controls do. NaN where a control isn't above zero.
         tau: standard deviation of the true effects, in the metric's unit [DerSimonian & Laird 1986].
         i_squared: share of the segments' variation that isn't noise [Higgins & Thompson 2002].
         shrunken: each segment's effect drawn towards their mean as far as its noise asks (empirical Bayes), in the
@@ -43,6 +45,7 @@ class Heterogeneity:
     df: int
     q_p_value: float
     p_value: float
+    relative_p_value: float
     tau: float
     i_squared: float
     shrunken: Floats
@@ -84,6 +87,7 @@ def heterogeneity(effect: Effect, spread: float = SPREAD) -> Heterogeneity | Non
         df=df,
         q_p_value=float(special.chdtrc(df, q)),
         p_value=_interaction(w, q, effect.df),
+        relative_p_value=_relative(effect),
         tau=float(np.sqrt(tau2)),
         i_squared=max(0.0, (q - df) / q) if q > 0 else 0.0,
         shrunken=shrunken,
@@ -112,6 +116,15 @@ def _interaction(w: Floats, q: float, dfs: Floats) -> float:
         return float(special.chdtrc(k - 1, q))
     f = q / (k - 1) / (1 + 2 * (k - 2) / (k**2 - 1) * lack)
     return float(special.fdtrc(k - 1, (k**2 - 1) / (3 * lack), f))
+
+
+def _relative(effect: Effect) -> float:
+    """Return the interaction's p-value of the relative effects, by the delta method."""
+    if not (effect.control > 0).all():
+        return float("nan")
+    ratio = effect.treatment / effect.control
+    w = effect.control**2 / (effect.treatment_variance + ratio**2 * effect.control_variance)
+    return _interaction(w, float((w * (ratio - (w * ratio).sum() / w.sum()) ** 2).sum()), effect.df)
 
 
 def _deviations(effect: Effect, spread: float) -> tuple[Floats, Floats, Floats]:

@@ -148,6 +148,7 @@ def _spread(found: Spread) -> dict[str, Any]:
             "q_p_value": p_json(h.q_p_value),
             "p_value": p_json(h.p_value),
             "p_adjusted": p_json(found.p_adjusted),
+            "relative_p_value": p_json(h.relative_p_value),
             "i_squared": h.i_squared,
             "tau": h.tau,
             "spread": h.spread,

@@ -13,6 +13,8 @@ from core.experiments.heterogeneity import SpreadState
 from core.experiments.margins import MarginState
 from core.experiments.words import number, percent, probability
 
+_ALIKE = 0.05
+
 
 def sentences(findings: Findings) -> list[str]:
     """Return what the experiment says, a sentence for each metric and pair."""
@@ -65,7 +67,7 @@ def spread_sentence(found: Spread) -> str:
         return f"{name}: spread within {percent(h.spread)}: every level's effect lies that near the overall one."
     tested = f"{probability(found.p_adjusted)} after Holm, I² {percent(h.i_squared)}"
     if found.state is SpreadState.HETEROGENEOUS:
-        return f"{name}: heterogeneous: levels differ in their effect ({tested})."
+        return f"{name}: heterogeneous: levels differ in their effect ({tested}){in_per_cent(found)}."
     return f"{name}: not enough data: neither shown to be within {percent(h.spread)} nor shown to differ ({tested})."
 
 
@@ -174,12 +176,16 @@ def recommendations(findings: Findings, metric: str, treatment: str) -> tuple[st
         return ()
     own = [s for s in findings.segments if (s.metric.name, s.treatment) == (metric, treatment) and s.effect is not None]
     spreads = {s.dimension: s for s in findings.spreads if (s.metric.name, s.treatment) == (metric, treatment)}
+    overall = findings.comparison(metric, treatment).effect
     out = []
     for s in own:
         if s.effect is None or not s.p_adjusted < findings.design.alpha:
             continue
         worse = (s.effect.difference > 0) == s.metric.lower_is_better
         ahead = s.high < 0 if s.metric.lower_is_better else s.low > 0
+        # A lift that is the same in per cent everywhere is no reason to start with those who have most.
+        ahead &= bool(spreads[s.dimension].relative_p_adjusted < findings.design.alpha)
+        ahead &= bool((s.effect.relative > overall.relative) != s.metric.lower_is_better)
         where = f"{s.dimension} {s.level} ({s.n_control + s.n_treatment:,} learners)"
         told = f"{metric} {relative_words(s.effect)}; {probability(s.p_adjusted)} after Holm"
         if worse:
@@ -201,3 +207,9 @@ def recommendations(findings: Findings, metric: str, treatment: str) -> tuple[st
             f"{percent(findings.design.spread)} of the baseline from the overall one."
         )
     return tuple(out)
+
+
+def in_per_cent(found: Spread) -> str:
+    """Return what has to be added where levels differ in units, but not in per cent of their own control."""
+    p = found.relative_p_adjusted
+    return f"; in per cent of their own control they don't ({probability(p)})" if p >= _ALIKE else ""

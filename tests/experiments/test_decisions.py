@@ -186,3 +186,12 @@ def test_a_fading_effect_has_a_slope() -> None:
     steady = trend(effects(control, rng.normal(11, 2, (10, 400))), days)
     assert steady.p_value > 0.001
     assert trend(effects(control[:2], control[:2] + 1), days[:2]) is None
+
+
+def test_a_lift_that_is_the_same_in_per_cent_differs_in_units_only() -> None:
+    rng = np.random.default_rng(8)
+    base = np.array([1.0, 4.0, 9.0])[:, None]
+    control = base * rng.gamma(9, 1 / 9, (3, 20_000))
+    found = heterogeneity(effects(control, 1.1 * base * rng.gamma(9, 1 / 9, (3, 20_000))))
+    assert found.p_value < 1e-6
+    assert found.relative_p_value > 0.001

@@ -49,7 +49,7 @@ def arms(observations: Observations, column: str) -> tuple[np.ndarray, np.ndarra
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(20, 400), st.integers(0, 2**31), st.sampled_from([0.01, 0.05, 0.1]))
+@given(st.integers(60, 400), st.integers(0, 2**31), st.sampled_from([0.01, 0.05, 0.1]))
 def test_means_are_welch_s(rows: int, seed: int, alpha: float) -> None:
     observations = learners(rows, seed)
     old, new = arms(observations, "revenue")
@@ -184,7 +184,7 @@ def test_p_is_right_far_out() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(10, 200), st.integers(0, 2**31))
+@given(st.integers(60, 300), st.integers(0, 2**31))
 def test_the_relative_interval_holds_no_effect_exactly_when_the_test_does_not_reject(rows: int, seed: int) -> None:
     found = effect(learners(rows, seed), Mean(name="m", column="revenue"))
     if not np.isnan(found.relative_low):

@@ -12,6 +12,7 @@ from core.experiments import (
     Segment,
     Spread,
     SpreadState,
+    in_per_cent,
     number,
     percent,
     probability,
@@ -101,7 +102,6 @@ def forest(findings: Findings, metric: str, treatment: str) -> Forest:
     """Return the effects by level."""
     overall = findings.comparison(metric, treatment)
     own = of_metric(findings, metric, treatment)
-    base = float(overall.effect.control)
     relative = math.isfinite(float(overall.effect.relative_low))
 
     def level(found: Segment) -> Level:
@@ -111,7 +111,8 @@ def forest(findings: Findings, metric: str, treatment: str) -> Forest:
             return Level(found.dimension, found.level, mark, n, math.nan, math.nan, math.nan, math.nan)
         if not relative:
             return Level(found.dimension, found.level, mark, n, *_numbers(effect, relative), found.shrunken)
-        return Level(found.dimension, found.level, mark, n, *_numbers(effect, relative), 100 * found.shrunken / base)
+        own = 100 * found.shrunken / float(effect.control) if effect.control > 0 else math.nan
+        return Level(found.dimension, found.level, mark, n, *_numbers(effect, relative), own)
 
     effect = overall.effect
     better = {True: BETTER, False: WORSE, None: OPEN}[overall.better]
@@ -186,7 +187,8 @@ def _card(spread: Spread, findings: Findings) -> SpreadCard:
     size = percent(found.spread)
     said = {
         SpreadState.WITHIN: f"Every level's effect lies within {size} of the baseline from the overall one.",
-        SpreadState.HETEROGENEOUS: f"Levels differ in their effect: {probability(spread.p_adjusted)} after Holm.",
+        SpreadState.HETEROGENEOUS: f"Levels differ in their effect: {probability(spread.p_adjusted)} after Holm"
+        f"{in_per_cent(spread)}.",
         SpreadState.UNKNOWN: f"Neither shown to be within {size}, nor shown to differ "
         f"({probability(spread.p_adjusted)} after Holm).",
     }[spread.state]
