@@ -64,6 +64,7 @@ COMPACT_EVERY_S = 600.0  # wall seconds
 COMPACT_BATCHES = 20  # in one tick; what is left waits for the next time
 SWITCH_EVERY_S = 5.0  # wall seconds between two looks at what the traffic switch does
 SWITCH_RETRY_S = (1.0, 15.0)  # shortest and longest wait after a switch that could not be set or read, doubled between
+FOLDED_AT_ONCE = 20_000  # learners whose totals are folded in one transaction, which all other writers wait for
 NOT_JUDGED = "not judged"
 
 
@@ -441,8 +442,13 @@ class Monitor:
             return
         logger.info("%s: %s (%s)", status.id, outcome.status.state, command.reason)
         if status.phase_started is not None and outcome.status.phase_started != status.phase_started:
+            self._fold(status.id, status.phase_started)
+
+    def _fold(self, deployment_id: str, phase_started: float) -> None:
+        folded = FOLDED_AT_ONCE
+        while folded >= FOLDED_AT_ONCE:
             with self.store.transaction() as tx:
-                fold_learner_totals(tx.connection, status.id, status.phase_started)
+                folded = fold_learner_totals(tx.connection, deployment_id, phase_started, FOLDED_AT_ONCE)
 
     def _prove_rollback(self, status: Status) -> None:
         """Look for the clean window that proves a rollback, or show it by evaluations where there is no traffic."""

@@ -84,7 +84,13 @@ _FILE = (  # what SQLite says (in part), what kind of trouble that is, and what 
     ),
 )
 _SERVER = (  # SQLSTATEs of PostgreSQL (their beginning), and what it says where there is none: it let nobody in
-    (("55P03", "57014", "40001", "40P01"), (), Trouble.LOCKED, _LOCKED),
+    (("55P03", "40001", "40P01"), (), Trouble.LOCKED, _LOCKED),
+    (
+        ("57014",),
+        (),
+        Trouble.LOCKED,
+        "takes too long. Try again; if it stays so, the server is overloaded, or another program holds a lock on it",
+    ),
     (
         ("25006",),
         (),

@@ -19,6 +19,11 @@ from core.web.palette import palette
 HERE = Path(__file__).resolve().parent
 PAGES = HERE.parents[1] / "pages"
 
+UNWRITTEN = (
+    "Figures that are sent and decisions of the monitor are not recorded, so none is made; flags go on as they are. "
+    "Taking learners off the candidate works while some room is kept for it. See Settings, or canary doctor."
+)
+
 logger = logging.getLogger(__name__)
 
 
@@ -76,6 +81,8 @@ def main() -> None:
     if not here.person.local:
         signin_parts.badge(here.person)
     try:
+        if (trouble := reading.store().trouble) is not None:
+            st.html(html.alarm(f"The database can't be written ({trouble}). {UNWRITTEN}", "hard_drive"))
         if said := html.banner(notices()):
             st.html(said)
         page.run()

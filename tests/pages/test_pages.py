@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.delivery import Action, State
 from core.settings import get_settings
+from core.store import Store, Trouble
 from core.web.server import close_app_state
 from tests.web.deployments import Rollout, rollout
 
@@ -56,6 +57,24 @@ def test_a_deployment_under_way(root: Path, running: Rollout, name: str) -> None
     assert not app.exception
     assert not app.error
     assert "Simulated: learners and revenue are made up" in said(app)
+
+
+def test_an_examination_says_what_is_wrong_and_how_to_mend_it(root: Path, running: Rollout) -> None:
+    app = page(root, "settings")
+    app.button(key="examine").click().run()
+    assert not app.exception
+    assert "canary drill restore" in said(app)
+    app.toggle(key="set").set_value(True).run()
+    assert "<code>home</code>" in said(app)
+    assert "<code>lease_s</code>" not in said(app)
+
+
+def test_a_database_that_cannot_be_written_is_said_on_every_page(
+    root: Path, running: Rollout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Store, "trouble", Trouble.FULL)
+    for name in PAGES:
+        assert "be written (full)" in said(page(root, name))
 
 
 def test_buttons_are_disabled_with_the_reason(root: Path, running: Rollout) -> None:
