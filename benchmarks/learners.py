@@ -122,7 +122,7 @@ def _recall(events: Events) -> Row:
 
 def _unsorted(events: Events) -> Row:
     """Measure all traits from columns in memory in order of time; the model of recall is fitted anew each time."""
-    log = _log_of(events)
+    log = Log.of(events, np.argsort(events.ts, kind="stable"))
 
     def but_recall() -> None:
         scanned = scan_log(log)
@@ -160,13 +160,6 @@ def _batches(events: Events) -> Row:
         f"{rate / 1e6:.2f} M learners/s",
         {"learners_per_s": rate},
     )
-
-
-def _log_of(events: Events) -> Log:
-    who = np.repeat(np.arange(events.learners.size, dtype=np.int32), np.diff(events.offsets))
-    order = np.argsort(events.ts, kind="stable")
-    columns = (who, events.ts, events.domain, events.skill, events.type, events.score, events.acted)
-    return Log(events.learners, *(column[order] for column in columns), events.domains, events.skills, events.types)
 
 
 def _in_order_of_time(events: Events) -> Iterator[pa.RecordBatch]:

@@ -26,6 +26,7 @@ _config: Any = numba.config
 _CHOSEN: str = _config.CACHE_DIR  # what the environment says
 _ROOT = Path(__file__).resolve().parents[1]
 _KEPT = 2  # folders of a module: another checkout may share the place
+_MARK = f"with-numba-{numba.__version__}"
 _IMPORT = re.compile(r"^(?:from (core[\w.]*) import (\([^)]*\)|.*)|import (core[\w.]*))", re.MULTILINE)
 
 _F = TypeVar("_F", bound=Callable[..., object])
@@ -57,6 +58,19 @@ def in_blocks(work: Callable[[slice], None], rows: int, threads: int | None = No
     else:
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(work, blocks))
+
+
+def mark(module: str) -> None:
+    """Remember that all that a module needs compiled has been; until anything changes that it is made from."""
+    if (folder := _folder(module)) is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _MARK).touch()
+
+
+def marked(module: str) -> bool:
+    """Say whether a module has been marked, and nothing has changed since."""
+    folder = _folder(module)
+    return folder is not None and (folder / _MARK).exists()
 
 
 def cores() -> int:

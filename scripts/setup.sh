@@ -59,5 +59,10 @@ if ! { $pip -r requirements/"$want".txt && $pip --no-deps --editable .; } >$log 
     echo "The installation failed (all of it: $log). A network that reaches the package index is needed; then try again." >&2
     exit 1
 fi
+if [ "$want" = run ]; then
+    echo "Compiling the analyzer (once; up to a minute) ..." >&2
+    .venv/bin/python -c 'from core.learners import warm; warm()' >>$log 2>&1 </dev/null ||
+        echo "Not now (why: $log); it will be when it is first used." >&2
+fi
 fingerprint "$files" >$stamp
 if [ "$want" = test ]; then fingerprint "requirements/run.txt pyproject.toml" >.venv/installed-run; fi

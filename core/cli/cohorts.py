@@ -96,7 +96,18 @@ def cohorts(
     `canary cohorts postgresql+psycopg://me@host/lms --query "SELECT * FROM events" --out cohorts.parquet`
     """
     # Not at the top: what compiles code takes half a second to load, and no other command needs it.
-    from core.learners import WEEKS, EventsError, MappingError, analyze, dask, open_events, read_model, score
+    from core.learners import (
+        WEEKS,
+        EventsError,
+        MappingError,
+        analyze,
+        dask,
+        is_warm,
+        open_events,
+        read_model,
+        score,
+        warm,
+    )
 
     if scheduler is not None and engine is not Engine.DASK:
         fail("--scheduler goes with --engine dask", USAGE)
@@ -110,6 +121,9 @@ def cohorts(
         with _keeping(remember) as kept:
             if written := rejected or (kept and kept.files.rejected):
                 stream.write_rejected(written)
+            if not is_warm():
+                err.print("compiling the analyzer, once: up to a minute ...")
+                warm()
             with dask(scheduler) if engine is Engine.DASK else nullcontext() as cluster, _progress() as tell:
                 if model is not None:
                     found = score(stream, read_model(model), to, as_of=end, progress=tell)

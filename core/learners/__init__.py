@@ -28,7 +28,7 @@ from core.learners.rediscache import CacheSettings, open_cache
 from core.learners.reference import Observation, observe, traits_of
 from core.learners.scoring import read_model, score
 from core.learners.traits import TRAITS, WEEKS, Traits, traits_at
-from core.learners.warm import warm
+from core.learners.warm import is_warm, warm
 
 __all__ = [
     "DAY_US",
@@ -66,6 +66,7 @@ __all__ = [
     "from_codes",
     "from_columns",
     "from_events",
+    "is_warm",
     "job",
     "load_mapping",
     "observe",

@@ -6,6 +6,7 @@ that can't be used are left out and counted by reason, never repaired.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -97,17 +98,19 @@ class Events:
 
     def of_learner(self, index: int) -> list[Event]:
         """Return one learner's events as plain objects, in order of time."""
-        rows = range(int(self.offsets[index]), int(self.offsets[index + 1]))
+        rows = slice(int(self.offsets[index]), int(self.offsets[index + 1]))
+        columns = (self.ts, self.domain, self.skill, self.type, self.score, self.acted)
         return [
             Event(
-                ts=int(self.ts[row]),
-                domain=self.domains[self.domain[row]],
-                skill=self.skills[self.skill[row]],
-                type=self.types[self.type[row]],
-                score=None if np.isnan(self.score[row]) else float(self.score[row]),
-                acted=None if self.acted[row] < 0 else bool(self.acted[row]),
+                ts=ts,
+                domain=self.domains[domain],
+                skill=self.skills[skill],
+                type=self.types[type_],
+                score=None if math.isnan(score) else score,
+                acted=None if acted < 0 else bool(acted),
             )
-            for row in rows
+            # All at once: one by one, taking numbers out of arrays would be most of the work.
+            for ts, domain, skill, type_, score, acted in zip(*(c[rows].tolist() for c in columns), strict=True)
         ]
 
     def select(self, kept: NDArray[np.bool_]) -> Events:

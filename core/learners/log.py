@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from core.compiled import compiled, cores
 from core.learners import traits as t
-from core.learners.events import EventsError, feedback_code
+from core.learners.events import Events, EventsError, feedback_code
 from core.learners.kernel import Look, Scan, empty_scan, look_of, seen_nothing
 from core.learners.recall import Recall
 from core.learners.recall_fit import fit_recall, in_sample, sampled_repetitions
@@ -72,6 +72,23 @@ class Log:
     domains: tuple[str, ...]
     skills: tuple[str, ...]
     types: tuple[str, ...]
+
+    @classmethod
+    def of(cls, events: Events, order: NDArray[np.int64]) -> Log:
+        """Return sorted events in another order, shape (N,)."""
+        return cls(
+            events.learners,
+            np.repeat(np.arange(events.learners.size, dtype=np.int32), np.diff(events.offsets))[order],
+            events.ts[order],
+            events.domain[order],
+            events.skill[order],
+            events.type[order],
+            events.score[order],
+            events.acted[order],
+            events.domains,
+            events.skills,
+            events.types,
+        )
 
     @property
     def as_of(self) -> int:

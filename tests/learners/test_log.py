@@ -18,12 +18,6 @@ event = st.builds(
 )
 
 
-def as_log(events: Events, order: np.ndarray) -> Log:
-    who = np.repeat(np.arange(events.learners.size, dtype=np.int32), np.diff(events.offsets))
-    columns = (who, events.ts, events.domain, events.skill, events.type, events.score, events.acted)
-    return Log(events.learners, *(column[order] for column in columns), events.domains, events.skills, events.types)
-
-
 def assert_same(one: kernel.Scan, other: kernel.Scan) -> None:
     assert one.as_of == other.as_of
     assert one.sums.tobytes() == other.sums.tobytes()
@@ -47,7 +41,7 @@ def stable_shuffle(events: Events, rng: np.random.Generator) -> np.ndarray:
 )
 def test_any_order_gives_the_bits_of_sorted_events(learners: dict[str, list[Event]], threads: int, seed: int) -> None:
     events = from_events(learners)
-    log = as_log(events, stable_shuffle(events, np.random.default_rng(seed)))
+    log = Log.of(events, stable_shuffle(events, np.random.default_rng(seed)))
     assert_same(scan_log(log, threads=threads, recall=MODEL), kernel.scan(events, recall=MODEL))
 
 
@@ -55,7 +49,7 @@ def test_any_order_gives_the_bits_of_sorted_events(learners: dict[str, list[Even
 def test_many_groups(by_time: bool) -> None:
     events, _ = make_population(6000)
     order = np.argsort(events.ts, kind="stable") if by_time else stable_shuffle(events, np.random.default_rng(2))
-    log = as_log(events, order)
+    log = Log.of(events, order)
     model = recall_of(events, events.as_of, 12)
     assert model is not None
     assert recall_of_log(log) == model
@@ -65,7 +59,7 @@ def test_many_groups(by_time: bool) -> None:
 
 def test_learners_without_events_and_nothing_at_all() -> None:
     events = from_events({"a": [Event(0, "d", "s")], "c": [Event(DAY_US, "d", "s")]})
-    log = replace(as_log(events, np.array([1, 0])), learners=np.array(["a", "b", "c"]), who=np.array([2, 0], np.int32))
+    log = replace(Log.of(events, np.array([1, 0])), learners=np.array(["a", "b", "c"]), who=np.array([2, 0], np.int32))
     assert scan_log(log).sums["events"].tolist() == [1, 0, 1]
     nothing = replace(log, **{name: getattr(log, name)[:0] for name in ("who", "ts", "domain", "skill", "type")})
     with pytest.raises(EventsError, match="no events"):
