@@ -150,7 +150,7 @@ class Learners:
 
     Attributes:
         candidate, baseline: how many there are. visits: of each learner in all looks together, on average.
-        sigma: how much learners differ, on the log scale (1.5: a tenth of them brings two thirds of all).
+        sigma: how much learners differ, on the log scale (1.5: a tenth of them brings three fifths).
         noise: how much a learner's visits differ. buys: chance that a visit brings anything.
         lift: of the candidate's revenue, relative.
     """

@@ -18,12 +18,15 @@ from typing import Any
 
 import numpy as np
 
-from core.delivery import Action, Command, Plan, Series, State, Status, apply, decide, judge
+from core.delivery import Action, Command, Figure, Guardrail, Plan, Series, State, Status, apply, decide, judge
+from core.delivery.guardrails import ratio_test
 from core.delivery.simulate import fires
 from core.demo.revenue import LEARNER_SIGMA, MEAN_REVENUE, REQUEST_SIGMA
+from core.experiments.sequential import log_evidence
 from core.store import BusinessSums, Sample, SampleFrame, Store, histogram, latency_of, load_samples
 
 RATES = Path(__file__).with_name("healthy_rates.json")
+_CHUNK = 100  # runs whose looks are worked on at once
 COUNTS = ("requests", "errors", "fallbacks", "probes", "probes_ok", "compared", "disagreed")
 
 
@@ -68,6 +71,9 @@ def roll_out(plan: Plan, rates: dict[str, Any], runs: int, seed: int) -> Counter
             pair = _pair(drawn[plan.candidate], str(trigger.limit.figure), trigger.limit.value)
             if pair is not None:
                 fired |= fires(plan, trigger, *pair).any(axis=1)
+        if phase.has_baseline:
+            for guardrail in plan.guardrails:
+                fired |= _guarded(plan, guardrail, phase.lasts_s, drawn)
         following = []
         for run, status in enumerate(under_way):
             if fired[run]:
@@ -134,6 +140,19 @@ def _pair(drawn: _Drawn, figure: str, limit: float) -> tuple[Any, Any] | None:
         "disagreement": (c["disagreed"], c["compared"]),
         "fallback_rate": (c["fallbacks"], c["requests"] + c["fallbacks"]),
     }.get(figure)
+
+
+def _guarded(plan: Plan, guardrail: Guardrail, lasts_s: float, drawn: dict[str, _Drawn]) -> Any:
+    """Say in which runs a guardrail ever acts, by the judge's own test over every sample."""
+    test, limit = ratio_test(plan, guardrail, lasts_s), plan.latency_limit_ms() or 0.0
+    name = "error_rate" if guardrail.figure is Figure.ERROR_RATE else "latency_p99"
+    pairs = [_pair(drawn[version], name, limit) for version in (plan.candidate, plan.baseline)]
+    counts = [column for pair in pairs if pair is not None for column in pair]
+    acted = [
+        (log_evidence(test, *(c[i : i + _CHUNK] for c in counts)) >= test.threshold).any(axis=1)
+        for i in range(0, counts[0].shape[0], _CHUNK)
+    ]
+    return np.concatenate(acted)
 
 
 def _start(plan: Plan) -> Status:
