@@ -120,6 +120,24 @@ def test_a_lift_of_a_simulated_experiment_is_labelled(root: Path) -> None:
     assert "Simulated" not in said(well(app))
 
 
+def test_the_lift_of_an_experiment_that_is_kept_here(root: Path, home: Path, tmp_path: Path) -> None:
+    from core.demo.experiment import METRICS, make_experiment, write_experiment
+    from core.experiments import Question, keep_experiment
+    from core.web.reading import store
+
+    path = tmp_path / "e.parquet"
+    write_experiment(path, make_experiment(20_000, 3))
+    question = Question(paths=(str(path),), variant="variant", control="original", metrics=METRICS)
+    key = keep_experiment(store(), "autumn", question, "test", "simulated learners")
+    app = page(root)
+    app.selectbox(key="experiment-kept").set_value(key).run()
+    app.button(key="experiment-take").click().run()
+    text = said(well(app))
+    assert "The lift is that of experiment autumn, metric ROI" in text
+    assert "Simulated: simulated learners" in text
+    st.cache_resource.clear()
+
+
 def test_who_may_only_look_saves_nothing(root: Path) -> None:
     from core.identity import Person, Role
     from core.web.business import reading

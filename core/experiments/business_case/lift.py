@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.experiments.business_case.uncertain import Uncertain
+from scipy import special
+
+from core.experiments.business_case.uncertain import LEVEL, Uncertain
 from core.yamlmarks import listed, suggestion
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -58,37 +60,56 @@ def load_lift(path: Path, metric: str) -> Lift:
 
 
 def metrics_of(raw: bytes, name: str) -> tuple[str, ...]:
-    """Return the metrics that an experiment's result has, each once.
+    """Return what a lift can be taken of: metrics, each with its version where there are several new ones.
 
     Raises:
         LiftError: it is no experiment's result.
     """
-    return tuple(dict.fromkeys(str(one["name"]) for one in _metrics(raw, name)[1]))
+    return tuple(_named(_metrics(raw, name)[1]))
 
 
 def read_lift(raw: bytes, metric: str, name: str) -> Lift:
-    """Read the lift of a metric from an experiment's result; `name` says which experiment.
+    """Read the lift of a metric from an experiment's result.
+
+    Args:
+        metric: one of `metrics_of`. name: says which experiment.
 
     Raises:
-        LiftError: it is no experiment's result, has no such metric, or several treatments of it.
+        LiftError: it is no experiment's result, has no such metric, or no relative difference of it.
     """
     document, metrics = _metrics(raw, name)
-    known = dict.fromkeys(str(one["name"]) for one in metrics)
-    wanted = [one for one in metrics if str(one["name"]) == metric]
-    if not wanted:
+    known = _named(metrics)
+    if metric not in known:
         raise LiftError(f'no metric "{metric}"', f"one of {listed(known)}{suggestion(metric, known)}", metric=True)
-    if len(wanted) > 1:
-        raise LiftError(f'{len(wanted)} treatments of "{metric}"', "an experiment with one treatment", metric=True)
-    numbers = [wanted[0].get("relative"), *(wanted[0].get("relative_ci") or [None, None])]
+    numbers = [known[metric].get("relative"), *(known[metric].get("relative_ci") or [None, None])]
     if not all(isinstance(number, int | float) and math.isfinite(number) for number in numbers):
         raise LiftError(f'"{metric}" has no relative difference with an interval', "a metric that has", metric=True)
-    value, low, high = (round(float(number), 9) for number in numbers)
+    value, low, high = map(float, numbers)
+    scale = _to_level(document.get("alpha"))
+    ends = value - (value - low) * scale, value + (high - value) * scale
     simulated = document.get("simulated")
+    chance = "" if document.get("randomised", True) else ", not randomised: a difference, which may not be an effect"
     return Lift(
-        Uncertain(value, low, high),
-        f"experiment {name}, metric {metric}",
+        Uncertain(round(value, 9), round(ends[0], 9), round(ends[1], 9)),
+        f"experiment {name}, metric {metric}{chance}",
         simulated if isinstance(simulated, str) else "the experiment's learners are made up" if simulated else "",
     )
+
+
+def _to_level(alpha: object) -> float:
+    """Return by how much an interval at 1 - alpha is to be stretched to hold 95 %, as those of normal values are."""
+    if not isinstance(alpha, int | float) or not 0 < alpha < 1:
+        return 1.0
+    return float(special.ndtri(0.5 + LEVEL / 2) / special.ndtri(1 - alpha / 2))
+
+
+def _named(metrics: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return results by the name of their metric, and that of the version where there are several."""
+    names = [str(one["name"]) for one in metrics]
+    return {
+        name if names.count(name) == 1 else f"{name} of {one.get('variant', number)}": one
+        for number, (name, one) in enumerate(zip(names, metrics, strict=True), 1)
+    }
 
 
 def _metrics(raw: bytes, name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:

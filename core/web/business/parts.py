@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from core.experiments import DataError, DeclarationError, DesignError
 from core.experiments.business_case import (
     FIELDS,
     Case,
@@ -24,7 +25,8 @@ from core.web import signin
 from core.web.actions import Told
 from core.web.business import html as shapes
 from core.web.business import reading
-from core.web.views import business
+from core.web.experiments import reading as experiments
+from core.web.views import business, experiment
 from core.web.views.marks import Tone
 from core.web.views.times import clock_time
 
@@ -91,20 +93,29 @@ def _reset() -> None:
 
 
 def lift_from_experiment() -> None:
-    """Offer to take the lift from an experiment's result."""
+    """Offer to take the lift from an experiment that is kept here, or from a file of its results."""
     with st.popover("Take the lift from an experiment", icon=":material/science:"):
+        kept = {one.id: one for one in experiments.saved()}
+        key = st.selectbox(
+            "Kept here", list(kept), index=None, format_func=lambda id_: experiment.label(kept[id_]),
+            placeholder="choose one" if kept else "none is", disabled=not kept, key="experiment-kept",
+        )  # fmt: skip
         upload = st.file_uploader(
-            "Result of `canary experiment --json`", type="json", key="experiment", max_upload_size=16
+            "Or a result of `canary experiment --json`", type="json", key="experiment", max_upload_size=16
         )
-        if upload is None:
-            return
         try:
-            names = metrics_of(upload.getvalue(), upload.name)
-        except LiftError as error:
+            if upload is not None:
+                _offer(upload.getvalue(), upload.name)
+            elif key is not None:
+                found, data = experiments.analysed(kept[key])
+                _offer(experiments.as_json(kept[key], found, data).encode(), kept[key].name)
+        except (LiftError, DataError, DesignError, DeclarationError, OSError) as error:
             st.error(f"{error}.", icon=":material/error:")
-            return
-        metric = st.selectbox("Metric", names, key="experiment-metric")
-        st.button("Take it", key="experiment-take", on_click=_take, args=(upload.getvalue(), metric, upload.name))
+
+
+def _offer(raw: bytes, name: str) -> None:
+    metric = st.selectbox("Metric", metrics_of(raw, name), key="experiment-metric")
+    st.button("Take it", key="experiment-take", type="primary", on_click=_take, args=(raw, metric, name))
 
 
 def _take(raw: bytes, metric: str, name: str) -> None:

@@ -103,7 +103,7 @@ RESULT = {
         {"name": "ROI", "relative": 0.0581, "relative_ci": [0.0543, 0.0627]},
         {"name": "churn", "relative": None, "relative_ci": None},
         {"name": "twice", "relative": 0.1, "relative_ci": [0, 1]},
-        {"name": "twice", "relative": 0.2, "relative_ci": [0, 1]},
+        {"name": "twice", "variant": "new", "relative": 0.2, "relative_ci": [0, 1]},
         {"name": "huge", "relative": 50, "relative_ci": [0, 100]},
     ],
     "simulated": "made-up learners",
@@ -127,9 +127,9 @@ def test_the_lift_of_an_experiment(tmp_path):
 @pytest.mark.parametrize(
     ("metric", "expected"),
     [
-        ("roi", 'lift.metric: "no metric "roi"" — expected one of ROI, churn, twice, huge'),
+        ("roi", 'lift.metric: "no metric "roi"" — expected one of ROI, churn, twice of 3, twice of new, huge'),
         ("churn", "has no relative difference with an interval"),
-        ("twice", "an experiment with one treatment"),
+        ("twice", 'no metric "twice"'),
         ("huge", "a lift from -100 % to 1,000 %"),
     ],
 )
@@ -152,8 +152,23 @@ def test_a_missing_experiment_is_told_at_its_place(tmp_path):
     assert "No such file" in found
 
 
+def test_one_of_several_new_versions():
+    assert read_lift(json.dumps(RESULT).encode(), "twice of new", "r").lift.value == 0.2
+
+
+def test_an_interval_at_another_level_is_stretched_to_95_per_cent():
+    metric = {"name": "ROI", "relative": 0.05, "relative_ci": [0.05 - 2.5758293, 0.05 + 2.5758293]}
+    found = read_lift(json.dumps({"alpha": 0.01, "metrics": [metric]}).encode(), "ROI", "r").lift
+    assert (found.low, found.high) == pytest.approx((0.05 - 1.9599640, 0.05 + 1.9599640), abs=1e-6)
+
+
+def test_a_lift_without_randomisation_says_so():
+    result = {**RESULT, "randomised": False}
+    assert "may not be an effect" in read_lift(json.dumps(result).encode(), "ROI", "r").source
+
+
 def test_metrics_are_listed_once():
-    assert metrics_of(json.dumps(RESULT).encode(), "r.json") == ("ROI", "churn", "twice", "huge")
+    assert metrics_of(json.dumps(RESULT).encode(), "r.json") == ("ROI", "churn", "twice of 3", "twice of new", "huge")
 
 
 def test_inputs_typed_on_a_page_are_checked_all_at_once(first):
