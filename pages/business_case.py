@@ -29,7 +29,7 @@ if case is None:
 text = case.to_yaml()
 outcome = reading.outcome(text, case)
 with head:
-    st.html(shapes.summary(business.summary(case, outcome)))
+    st.html(html.headline(business.summary(case, outcome)))
 with left:
     st.html(html.section("Computed, beside what was reported" if case.reported else "Computed"))
     st.html(shapes.beside(beside(case, outcome), case.reported_by))

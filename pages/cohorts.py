@@ -25,7 +25,7 @@ with st.container(horizontal=True, horizontal_alignment="right"):
     run = pieces.choose_run(known)
 
 everybody = reading.people(run)
-st.html(shapes.summary(cohorts.summary(run)))
+st.html(html.headline(cohorts.summary(run)))
 for note in cohorts.notes(run):
     st.warning(note, icon=":material/warning:")
 st.html(shapes.cards(cohorts.cards(run, everybody), colours))

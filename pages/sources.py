@@ -13,7 +13,7 @@ st.html(html.title("Sources", "Where figures come from. Without them a roll-out 
 def known() -> None:
     """Draw what changes by itself."""
     found = reading.read()
-    st.html(shapes.headline(found.headline))
+    st.html(html.headline(found.headline))
     if found.mistakes:
         st.html(shapes.mistakes(found.mistakes))
     st.html(html.section("Asked: Prometheus"))

@@ -16,8 +16,8 @@ from core.web.palette import Palette
 from core.web.views.checkpoints import CardLine, ReportCard
 from core.web.views.choices import Stopwatch
 from core.web.views.history import EventRow
-from core.web.views.live import Headline, Step, Tick
-from core.web.views.marks import PENDING, Mark, Tone
+from core.web.views.live import Step, Tick
+from core.web.views.marks import PENDING, Headline, Mark, Tone
 from core.web.views.oncall import IncidentRow
 from core.web.views.plans import PlanView
 from core.web.views.pulse import Pulse

@@ -6,8 +6,7 @@ from core.web import html
 from core.web.markup import Html, el, join
 from core.web.palette import DARK, LIGHT
 from core.web.views.history import EventRow
-from core.web.views.live import Headline
-from core.web.views.marks import Mark, Tone
+from core.web.views.marks import Headline, Mark, Tone
 from core.web.views.pulse import Pulse
 from core.web.views.rows import FigureRow, GuardrailRow
 

@@ -7,21 +7,9 @@ from collections.abc import Iterable, Sequence
 from core.experiments.business_case import Beside
 from core.web.html import badge
 from core.web.markup import Html, el
-from core.web.views.business import AGREES, DIFFERS, Summary
+from core.web.views.business import AGREES, DIFFERS
 
 _DASH = el("span", "–", cls="cc-none")
-
-
-def summary(view: Summary) -> Html:
-    """Return the sentence on top of the page."""
-    return el(
-        "section",
-        badge(view.mark),
-        el("h1", view.title),
-        el("p", view.detail),
-        cls=f"cc-headline cc-edge-{view.mark.tone}",
-        aria_live="polite",
-    )
 
 
 def beside(rows: Sequence[Beside], reported_by: str) -> Html:

@@ -7,21 +7,9 @@ from collections.abc import Iterable, Sequence
 from core.web.html import badge, icon
 from core.web.intake.trying import Tried
 from core.web.markup import Html, el, join
-from core.web.views.intake import Headline, QueryRow, SenderRow, SourceView
+from core.web.views.intake import QueryRow, SenderRow, SourceView
 
 _DASH = el("span", "–", cls="cc-none")
-
-
-def headline(view: Headline) -> Html:
-    """Return the sentence on top of the page."""
-    return el(
-        "section",
-        badge(view.mark),
-        el("h1", view.title),
-        el("p", view.detail),
-        cls=f"cc-headline cc-edge-{view.mark.tone}",
-        aria_live="polite",
-    )
 
 
 def mistakes(lines: Iterable[str]) -> Html:

@@ -11,7 +11,8 @@ from core.delivery import watched
 from core.metrics import PrometheusSource, SourcesError, known_sources, load_sources, senders
 from core.web.reading import TTL_S, deliveries, settings, store
 from core.web.views import intake
-from core.web.views.intake import Headline, SenderRow, SourceView
+from core.web.views.intake import SenderRow, SourceView
+from core.web.views.marks import Headline
 
 QUIET_S = 90.0
 """Wall seconds of silence after which a sender is quiet, where no plan of its flag says otherwise."""

@@ -9,7 +9,7 @@ from core.web.learners.figures import colour_of
 from core.web.learners.jobs import JobState
 from core.web.markup import Html, el
 from core.web.palette import Palette
-from core.web.views.cohorts import SIMULATED, Card, CardTrait, Summary
+from core.web.views.cohorts import SIMULATED, Card, CardTrait
 from core.web.views.learner import Head, Near, Strip, Why
 from core.web.views.population import Chosen
 from core.web.views.times import precise
@@ -18,17 +18,6 @@ from core.web.views.times import precise
 def key(number: int, colours: Palette) -> Html:
     """Return a cohort's colour as a small diamond, as its centre has on the map."""
     return el("i", cls="cc-diamond", style=f"--cc-cohort:{colour_of(number, colours)}", aria_hidden="true")
-
-
-def summary(view: Summary) -> Html:
-    """Return the sentence on top of the page."""
-    return el(
-        "section",
-        badge(view.mark),
-        el("h1", view.title),
-        el("p", view.detail),
-        cls=f"cc-headline cc-edge-{view.mark.tone}",
-    )
 
 
 def cards(views: Sequence[Card], colours: Palette) -> Html:

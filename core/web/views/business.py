@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.experiments.business_case import Bar, Case, Measure, Outcome, Unit, interval, money, number, say, verdict
-from core.web.views.marks import Mark, Tone
+from core.web.views.marks import Headline, Mark, Tone
 
 CASE = Mark(Tone.CALM, "calculate", "computed from the inputs below")
 SIMULATED = Mark(Tone.WATCH, "science", "simulated")
@@ -23,15 +23,6 @@ _REPORTED = {
     Measure.VALUE: "three_year_value",
     Measure.MULTIPLE: "multiple",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The sentence on top of the page."""
-
-    mark: Mark
-    title: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +56,7 @@ class TornadoBar:
     said: tuple[str, str]
 
 
-def summary(case: Case, outcome: Outcome) -> Summary:
+def summary(case: Case, outcome: Outcome) -> Headline:
     """Say what the case comes to."""
     annual = outcome.estimates[Measure.ANNUAL]
     within = interval(Measure.ANNUAL, annual, case.currency)
@@ -86,7 +77,7 @@ def summary(case: Case, outcome: Outcome) -> Summary:
     detail += f" {verdict(outcome)}"
     if case.simulated:
         detail += f" Simulated: {case.simulated}."
-    return Summary(SIMULATED if case.simulated else CASE, title, detail)
+    return Headline(SIMULATED if case.simulated else CASE, title, detail)
 
 
 def spread(case: Case, outcome: Outcome, measure: Measure) -> Spread | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.delivery.words import percent
 from core.learners.runs import CohortRun
-from core.web.views.marks import Mark, Tone
+from core.web.views.marks import Headline, Mark, Tone
 from core.web.views.population import Population
 from core.web.views.says import sentence
 from core.web.views.times import clock_time, precise
@@ -46,15 +46,6 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """The sentence on top of the page."""
-
-    mark: Mark
-    title: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
 class Evidence:
     """What spoke for each number of cohorts. `stabilities` may be empty."""
 
@@ -65,7 +56,7 @@ class Evidence:
     said: str
 
 
-def summary(run: CohortRun) -> Summary:
+def summary(run: CohortRun) -> Headline:
     """Say what was found."""
     found, cohorts = run.found, run.model.cohorts
     active = sum(cohort.learners for cohort in cohorts)
@@ -78,7 +69,7 @@ def summary(run: CohortRun) -> Summary:
     )
     if quiet:
         detail += f" {quiet:,} learners have no event in those weeks, so no cohort."
-    return Summary(SIMULATED if found.simulated else FOUND, title, detail)
+    return Headline(SIMULATED if found.simulated else FOUND, title, detail)
 
 
 def cards(run: CohortRun, population: Population) -> tuple[Card, ...]:

@@ -18,8 +18,7 @@ from core.experiments import (
     relative_words,
     sentence,
 )
-from core.web.views.live import Headline
-from core.web.views.marks import Mark, Tone
+from core.web.views.marks import Headline, Mark, Tone
 
 BETTER = Mark(Tone.GOOD, "trending_up", "better")
 WORSE = Mark(Tone.BAD, "trending_down", "worse")

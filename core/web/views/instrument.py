@@ -12,8 +12,7 @@ from scipy import special
 
 from core.delivery.words import percent, probability
 from core.experiments.instrument import LEVEL, Instrument, MetricCheck, State, verdict
-from core.web.views.live import Headline
-from core.web.views.marks import Mark, Tone
+from core.web.views.marks import Headline, Mark, Tone
 
 MARKS = {
     State.PASS: Mark(Tone.GOOD, "check_circle", "pass"),

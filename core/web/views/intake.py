@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core.delivery import quantities
 from core.delivery.words import duration
 from core.metrics import FIGURES, GAUGES, FigureQuery, PrometheusSource, QueryState, Sender, SourceKnown
-from core.web.views.marks import Mark, Tone
+from core.web.views.marks import Headline, Mark, Tone
 from core.web.views.times import ago, precise
 
 _MARKS = {
@@ -29,15 +29,6 @@ _SEVERITY = {Tone.GOOD: 0, Tone.CALM: 1, Tone.WATCH: 2, Tone.BAD: 3}
 _SKEW_S = 5.0
 STALE_S = 60.0
 """Wall seconds after which, on top of two spans, a source that is due to be asked should have been."""
-
-
-@dataclass(frozen=True, slots=True)
-class Headline:
-    """The sentence on top of the page."""
-
-    mark: Mark
-    title: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)

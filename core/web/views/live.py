@@ -8,18 +8,9 @@ from dataclasses import dataclass
 from core.delivery import WARN_ONLY, CheckpointRecord, FigureState, Phase, State, Status, Verdict
 from core.delivery.words import duration, percent
 from core.web.views.choices import planned_start
-from core.web.views.marks import NOT_REACHED, PENDING, Mark, Tone, figure_mark, state_mark
+from core.web.views.marks import NOT_REACHED, PENDING, Headline, Mark, Tone, figure_mark, state_mark
 from core.web.views.says import capital, sentence
 from core.web.views.times import both_times, clock_time
-
-
-@dataclass(frozen=True, slots=True)
-class Headline:
-    """The sentence that says what is going on."""
-
-    mark: Mark
-    title: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,3 +57,12 @@ def figure_mark(state: FigureState) -> Mark:
 def state_mark(state: State) -> Mark:
     """Return how a deployment's state looks."""
     return _STATES[state]
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The sentence that says what is going on."""
+
+    mark: Mark
+    title: str
+    detail: str
