@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,17 +17,17 @@ from core.experiments import (
     DataError,
     DeclarationError,
     DesignError,
+    Examined,
     Findings,
     Loaded,
     MarginState,
     Question,
-    answer,
     day_number,
     document,
+    examine,
     number,
     percent,
     probability,
-    read,
     sentences,
     spread_sentence,
 )
@@ -128,6 +127,7 @@ def experiment(
         cluster=cluster,
         learner=learner,
         day=day,
+        expected=_shares(expected),
         where=pairs(where),
         alpha=alpha,
         fewest=fewest,
@@ -140,43 +140,36 @@ def experiment(
     except DeclarationError as error:
         fail(str(error), USAGE)
     try:
-        loaded = read(question)
-        question = _with_shares(question, expected, loaded)
-        findings = answer(loaded, question)
+        examined = examine(question)
     except (DataError, DesignError) as error:
         fail(str(error))
+    findings = examined.findings
+    tell_rejected(examined)
     if as_json:
-        told = {"simulated": loaded.simulated} if loaded.simulated else {}
-        print_json(document(findings) | {"rejected": loaded.rejected.to_json()} | told)
-        tell_rejected(loaded)
+        told = {"simulated": examined.simulated} if examined.simulated else {}
+        print_json(document(findings) | {"rejected": examined.rejected.to_json()} | told)
     else:
-        tell_rejected(loaded)
         _print(findings)
     missed = any(c.margin is not None and c.margin.state is not MarginState.MET for c in findings.comparisons)
     if findings.withheld or missed:
         stop(NO)
 
 
-def _with_shares(question: Question, expected: str | None, loaded: Loaded) -> Question:
-    if expected is None:
-        return question
-    arms = loaded.observations.variant.names
-    parts = [part.partition("=") for part in expected.split(",")]
+def _shares(text: str | None) -> dict[str, float] | float | None:
+    if text is None:
+        return None
+    parts = [part.partition("=") for part in text.split(",")]
     try:
         if len(parts) == 1 and not parts[0][1]:
-            share = float(expected)
-            if len(arms) != 2 or not 0 < share < 1:
+            share = float(text)
+            if not 0 < share < 1:
                 raise ValueError
-            shares = {arm: 1 - share if arm == question.control else share for arm in arms}
-        else:
-            shares = {name.strip(): float(share) for name, _, share in parts}
+            return share
+        return {name.strip(): float(share) for name, _, share in parts}
     except ValueError:
         fail(
-            f"--expected {expected!r}: expected the new version's share, between 0 and 1, or each version's: "
-            f"{','.join(f'{arm}={1 / len(arms):.2g}' for arm in arms)}",
-            USAGE,
+            f"--expected {text!r}: expected the new version's share, between 0 and 1, or each one's: old=9,new=1", USAGE
         )
-    return replace(question, expected=shares)
 
 
 def pairs(where: Sequence[str] | None) -> tuple[tuple[str, str], ...]:
@@ -199,7 +192,7 @@ def _as_of(text: str | None) -> float | None:
     return day
 
 
-def tell_rejected(loaded: Loaded) -> None:
+def tell_rejected(loaded: Loaded | Examined) -> None:
     """Say on stderr whether learners were made up, and which rows were left out."""
     rejected = loaded.rejected
     if loaded.simulated:

@@ -6,7 +6,7 @@ from core.experiments.analysis import Comparison, Daily, Design, DesignError, Fi
 from core.experiments.cells import day_name, day_number
 from core.experiments.declare import FORMS, DeclarationError, Declared, declare
 from core.experiments.estimates import POWER, Effect, Estimate, compare_means
-from core.experiments.experiment import Question, answer, part_of, read
+from core.experiments.experiment import Examined, Question, answer, examine, part_of, read
 from core.experiments.grouping import OVERALL, Table, aggregate
 from core.experiments.guess import Column, Guess, MetricGuess, guess_roles
 from core.experiments.heterogeneity import SPREAD, Heterogeneity, SpreadState, heterogeneity, spread_state
@@ -58,6 +58,7 @@ __all__ = [
     "DesignError",
     "Effect",
     "Estimate",
+    "Examined",
     "Findings",
     "Guess",
     "Heterogeneity",
@@ -105,6 +106,7 @@ __all__ = [
     "decision",
     "declare",
     "document",
+    "examine",
     "fieller",
     "files_of",
     "guess_roles",

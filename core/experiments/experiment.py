@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.experiments.analysis import Design, Findings, analyse
+from core.experiments.analysis import Design, DesignError, Findings, analyse
 from core.experiments.declare import Declared, declare
-from core.experiments.grouping import aggregate
-from core.experiments.metrics import settled
+from core.experiments.grouping import Table, aggregate
+from core.experiments.inputs import Within
+from core.experiments.metrics import Metric, settled
 from core.experiments.observations import Observations
-from core.experiments.reading import Loaded, Roles, load
+from core.experiments.reading import (
+    Loaded,
+    Rejections,
+    Roles,
+    load,
+    nothing_left,
+    outcomes,
+    read_batches,
+    simulated_of,
+)
+from core.experiments.sources import files_of
 from core.experiments.words import number, percent
+
+LEVELS = 500
+"""Levels that a segment may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +40,7 @@ class Question:
         metrics, covariates, margins, lower_is_better: as `declare` reads them.
         segments: columns. cluster: column of what was randomised as a whole. learner: column of learners' ids.
         day: column of the day on which a learner came in.
-        expected: planned share of each version; equal by default.
+        expected: planned share of each version, or of the new one where there are two; equal by default.
         where: (column, word): only rows that hold it.
         as_of: last day that windows may end on.
     """
@@ -41,7 +56,7 @@ class Question:
     cluster: str | None = None
     learner: str | None = None
     day: str | None = None
-    expected: Mapping[str, float] | None = None
+    expected: Mapping[str, float] | float | None = None
     where: tuple[tuple[str, str], ...] = ()
     alpha: float = 0.05
     fewest: int = 100
@@ -58,15 +73,23 @@ class Question:
         labels = tuple(dict.fromkeys(name for name in (*self.segments, self.cluster, self.learner) if name is not None))
         return Roles(self.variant, self.declared().inputs, labels, self.day, self.where)
 
+    def shares(self, arms: Sequence[str]) -> Mapping[str, float] | None:
+        """Return the planned share of each version; raises DesignError where one share is said of more than two."""
+        if not isinstance(self.expected, (int, float)):
+            return self.expected
+        if len(arms) != 2 or not 0 < self.expected < 1:
+            each = ", ".join(f"{arm}={1 / len(arms):.2g}" for arm in arms)
+            raise DesignError(f"a share of {self.expected:g} is planned; expected one of each version, such as {each}")
+        return {arm: 1 - self.expected if arm == self.control else float(self.expected) for arm in arms}
+
     def design(self) -> Design:
-        """Return what was declared before the data were looked at."""
+        """Return what was declared before the data were looked at; shares wait for the versions there are."""
         return Design(
             control=self.control,
             metrics=self.declared().metrics,
             segments=self.segments,
             day=f"day:{self.day}" if self.day else None,
             cluster=self.cluster,
-            shares=self.expected,
             alpha=self.alpha,
             fewest=self.fewest,
             despite_split=self.despite_split,
@@ -89,13 +112,65 @@ def answer(loaded: Loaded, question: Question) -> Findings:
     told: list[str] = []
     if question.learner is not None:
         observations, design, told = _one_arm_each(observations, design, question.learner)
+    for name in question.segments:
+        if (levels := len(observations.labels[name].names)) > LEVELS:
+            raise DesignError(f"{name} has {levels:,} levels; expected at most {LEVELS:,} of a segment")
     metrics = settled(design.metrics, observations)
     if design.cluster is not None:
         metrics = tuple(metric.in_clusters() for metric in metrics)
-    design = replace(design, metrics=metrics)
-    findings = analyse(aggregate(observations, metrics, design.labels, design.cluster), design)
-    told += _of_caps(observations, findings) + _of_windows(loaded)
+    table = aggregate(observations, metrics, design.labels, design.cluster)
+    findings = analyse(table, replace(design, metrics=metrics, shares=question.shares(table.arms)))
+    told += _of_caps(metrics, _capped(metrics, observations)) + _of_windows(loaded.censored)
     return replace(findings, warnings=(*findings.warnings, *told))
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """Findings, and what was read for them; see `Loaded`."""
+
+    findings: Findings
+    rows: int
+    rejected: Rejections
+    simulated: str
+
+
+def examine(question: Question) -> Examined:
+    """Read and analyse: part by part in bounded memory, where no metric needs all values at once.
+
+    A quantile, clusters, learners' ids, and windows up to the last time in the data do; they are read as a whole.
+
+    Raises:
+        DataError, DesignError, DeclarationError: as `read` and `answer`.
+    """
+    declared, roles = question.declared(), question.roles()
+    unknown = question.as_of is None and any(isinstance(need, Within) for need in declared.inputs.values())
+    quantile = any(metric.cap is not None and metric.cap.value is None for metric in declared.metrics)
+    if question.learner or question.cluster or unknown or quantile:
+        data = read(question)
+        return Examined(answer(data, question), data.rows, data.rejected, data.simulated)
+    rejected, censored, above = Rejections(), Counter[str](), Counter[str]()
+    total: Table | None = None
+    design, metrics, rows = question.design(), declared.metrics, 0
+    files = files_of(question.paths)
+    for path in files:
+        for part, count in read_batches(path, roles, rejected):
+            rows += count
+            part, open_windows = outcomes(part, roles, question.as_of)
+            censored.update(open_windows)
+            above.update(_capped(metrics, part))
+            if not len(part):
+                continue
+            table = aggregate(part, metrics, design.labels)
+            total = table if total is None else total + table
+            for name in question.segments:
+                if len(total.of(name)) > LEVELS:
+                    raise DesignError(f"{name} has more than {LEVELS:,} levels; expected fewer of a segment")
+    if total is None:
+        raise nothing_left(files, roles, rows, rejected)
+    findings = analyse(total.in_order(), replace(design, shares=question.shares(sorted(total.arms))))
+    told = _of_caps(metrics, above) + _of_windows(censored)
+    found = replace(findings, warnings=(*findings.warnings, *told))
+    return Examined(found, rows, rejected, simulated_of(files))
 
 
 def _one_arm_each(observations: Observations, design: Design, learner: str) -> tuple[Observations, Design, list[str]]:
@@ -121,20 +196,29 @@ def _one_arm_each(observations: Observations, design: Design, learner: str) -> t
     return observations, design, told
 
 
-def _of_caps(observations: Observations, findings: Findings) -> list[str]:
+def _capped(metrics: Sequence[Metric], observations: Observations) -> dict[str, int]:
+    """Return how many values of each capped metric lie above its cap."""
+    return {
+        metric.name: int((observations.column(metric.numerator) > metric.cap_of(metric.numerator)).sum())
+        for metric in metrics
+        if metric.cap is not None
+    }
+
+
+def _of_caps(metrics: Sequence[Metric], above: Mapping[str, int]) -> list[str]:
     told = []
-    for metric in findings.design.metrics:
+    for metric in metrics:
         if metric.cap is not None and metric.cap.value is not None:
-            above = int((observations.column(metric.numerator) > metric.cap.value).sum())
             whence = f" (the {percent(metric.cap.quantile)} quantile)" if metric.cap.quantile else ""
-            told.append(f"{metric.name}: {above:,} values above {number(metric.cap.value)}{whence} were set to it")
+            count = above[metric.name]
+            told.append(f"{metric.name}: {count:,} values above {number(metric.cap.value)}{whence} were set to it")
     return told
 
 
-def _of_windows(loaded: Loaded) -> list[str]:
+def _of_windows(censored: Mapping[str, int]) -> list[str]:
     return [
         f"{name}: {n:,} learners are censored: their window had not closed when the data end"
-        for name, n in loaded.censored.items()
+        for name, n in censored.items()
         if n
     ]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.experiments.aggregates import Aggregates, Floats
 from core.experiments.metrics import Metric, Rate
-from core.experiments.observations import Labels, Observations
+from core.experiments.observations import MISSING, Labels, Observations
 
 OVERALL = ""
 """The dimension of which all learners are one level."""
@@ -75,6 +75,12 @@ class Table:
         middle = (self.metrics[name][0].total() + other.metrics[name][0].total()).mean[0]
         order = np.argsort(-np.abs(np.nan_to_num(both - middle)), axis=1, kind="stable")
         return np.take_along_axis(both, order, axis=1)[:, :EXTREMES]
+
+    def in_order(self) -> Table:
+        """Return the table with its arms, and each dimension's levels, in alphabetical order, the missing last."""
+        dimensions = list(dict.fromkeys(cell[0] for cell in self.cells))
+        order = sorted(self.cells, key=lambda cell: (dimensions.index(cell[0]), cell[1] == MISSING, cell[1]))
+        return self._within(tuple(sorted(self.arms)), tuple(order))
 
     def _within(self, arms: tuple[str, ...], cells: tuple[tuple[str, str], ...]) -> Table:
         """Return the table with more arms and cells, of which it knows nothing."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core.experiments import cells
 from core.experiments.aggregates import Floats
 from core.experiments.inputs import Flag, Input, Is, Number, Within, within_window
-from core.experiments.observations import Labels, Observations
+from core.experiments.observations import MISSING, Labels, Observations
 from core.experiments.sources import EXAMPLES, DataError, Misfit, RejectedRow, files_of, opened
 
 
@@ -87,12 +87,21 @@ def load(paths: Sequence[str | Path], roles: Roles, as_of: float | None = None) 
             parts.append(part)
             rows += read
     if not any(len(part) for part in parts):
-        why = f"; all {rows:,} rows were left out: {rejected.examples[0]}" if rejected.examples else ""
-        told = " with " + ", ".join(f"{c}={v}" for c, v in roles.where) if roles.where else ""
-        raise DataError(f"{', '.join(map(str, files))}: no row{told} is left to analyse{why}")
-    observations, censored = _outcomes(join(parts), roles, as_of)
-    simulated = next((said for path in files if (said := opened(path).simulated)), "")
-    return Loaded(observations, rows, rejected, censored, simulated)
+        raise nothing_left(files, roles, rows, rejected)
+    observations, censored = outcomes(join(parts), roles, as_of)
+    return Loaded(observations, rows, rejected, censored, simulated_of(files))
+
+
+def simulated_of(files: Sequence[Path]) -> str:
+    """Return how learners were made up, as a file says; "" where they are real."""
+    return next((said for path in files if (said := opened(path).simulated)), "")
+
+
+def nothing_left(files: Sequence[Path], roles: Roles, rows: int, rejected: Rejections) -> DataError:
+    """Return what is wrong where no row can be used."""
+    why = f"; all {rows:,} rows were left out: {rejected.examples[0]}" if rejected.examples else ""
+    told = " with " + ", ".join(f"{c}={v}" for c, v in roles.where) if roles.where else ""
+    return DataError(f"{', '.join(map(str, files))}: no row{told} is left to analyse{why}")
 
 
 def read_batches(path: Path, roles: Roles, rejected: Rejections) -> Iterator[tuple[Observations, int]]:
@@ -129,7 +138,12 @@ def join(parts: Sequence[Observations]) -> Observations:
 
 
 def _joined(parts: Sequence[Labels]) -> Labels:
-    names = {name: i for i, name in enumerate(sorted({name for part in parts for name in part.names}))}
+    names = {
+        name: i
+        for i, name in enumerate(
+            sorted({name for part in parts for name in part.names}, key=lambda n: (n == MISSING, n))
+        )
+    }
     codes = [np.array([names[name] for name in part.names] or [0], np.int32)[part.codes] for part in parts]
     return Labels(np.concatenate(codes), tuple(names))
 
@@ -200,7 +214,7 @@ def _converted(
     return (found if keep.all() else found.where(keep)), problems, int(asked.sum())
 
 
-def _outcomes(observations: Observations, roles: Roles, as_of: float | None) -> tuple[Observations, dict[str, int]]:
+def outcomes(observations: Observations, roles: Roles, as_of: float | None) -> tuple[Observations, dict[str, int]]:
     """Return observations whose windows have become outcomes, and how many learners each leaves censored."""
     windows = {name: need for name, need in roles.inputs.items() if isinstance(need, Within)}
     if not windows:
