@@ -26,6 +26,8 @@ UNWRITTEN = (
 
 logger = logging.getLogger(__name__)
 
+_OWN_DATA = frozenset(entry.title for entries in NAVIGATION.values() for entry in entries if entry.own_data)
+
 
 def notices() -> list[str]:
     """Return what has to be known about the figures of the deployment that is shown."""
@@ -70,8 +72,9 @@ def main() -> None:
     )
     here = signin.visitor()
     refusal = why_not(here.person, Permission.LOOK, time.time())
+    pages = {group: [_page(entry) for entry in entries] for group, entries in NAVIGATION.items()}
     page = st.navigation(
-        {group: [_page(entry) for entry in entries] for group, entries in NAVIGATION.items()},
+        pages,
         position="hidden" if refusal else "top",
     )
     st.html(html.style(palette(st.context.theme.type)))
@@ -83,7 +86,7 @@ def main() -> None:
     try:
         if (trouble := reading.store().trouble) is not None:
             st.html(html.alarm(f"The database can't be written ({trouble}). {UNWRITTEN}", "hard_drive"))
-        if said := html.banner(notices()):
+        if page.title not in _OWN_DATA and (said := html.banner(notices())):
             st.html(said)
         page.run()
     except StoreUnavailable as error:
