@@ -118,7 +118,7 @@ def money(browser: Browser, url: str, out: Path) -> None:
 
 
 def trial(browser: Browser, url: str, out: Path) -> None:
-    """Take the pictures of the Experiment and Segments pages, of made-up learners."""
+    """Take the pictures of the Experiment, Segments and Instrument pages, of made-up learners."""
     page = visit(browser, DESKTOP, "light", f"{url}/experiment")
     page.get_by_role("button", name="Compare 100,000 made-up learners").click()
     expect(page.locator(".st-key-course .js-plotly-plot")).to_be_visible(timeout=120_000)
@@ -126,6 +126,9 @@ def trial(browser: Browser, url: str, out: Path) -> None:
     page = visit(browser, DESKTOP, "light", f"{url}/segments")
     expect(page.locator(".st-key-heat .js-plotly-plot")).to_be_visible(timeout=60_000)
     take(page, out / "segments.png", whole=True)
+    page = visit(browser, DESKTOP, "light", f"{url}/instrument?splits=5000")
+    expect(page.locator(".st-key-drifts .js-plotly-plot")).to_be_visible(timeout=180_000)
+    take(page, out / "instrument.png", whole=True)
 
 
 def main() -> None:

@@ -56,13 +56,13 @@ def aa(
     ] = None,
     control: Annotated[str | None, typer.Option("--control", metavar="VALUE", help="One of them.")] = None,
     where: Where = None,
-    splits: Annotated[int, typer.Option("--splits", min=100, max=1_000_000, help="Random halves to try.")] = SPLITS,
+    splits: Annotated[int, typer.Option("--splits", min=100, max=50_000, help="Random halves to try.")] = SPLITS,
     effect: Annotated[
-        float, typer.Option("--effect", min=1e-6, max=10, help="Relative effect that has to be seen: 0.02 is 2 %.")
-    ] = TARGET,
+        str, typer.Option("--effect", metavar="2%", help="To be seen, as a share of the metric's value.")
+    ] = f"{100 * TARGET:g}%",
     drift: Annotated[
-        float, typer.Option("--drift", min=1e-9, max=1, help="Largest drift of a segment: 0.001 is 0.1 %.")
-    ] = DRIFT,
+        str, typer.Option("--drift", metavar="0.1%", help="Largest of a segment, as a share of the metric's value.")
+    ] = f"{100 * DRIFT:g}%",
     alpha: Alpha = 0.05,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same splits.")] = 0,
     deployment: Annotated[
@@ -78,6 +78,7 @@ def aa(
     """
     if (variant is None) != (control is None):
         fail("--variant and --control go together", USAGE)
+    target, limit = _share(effect, "--effect"), _share(drift, "--drift")
     labels = tuple(dict.fromkeys(name for name in (*(segment or ()), learner, cluster) if name is not None))
     question = Question(
         paths=tuple(map(str, data)),
@@ -106,8 +107,8 @@ def aa(
                 unit=learner,
                 cluster=counted_by,
                 alpha=alpha,
-                target=effect,
-                limit=drift,
+                target=target,
+                limit=limit,
                 seed=seed,
             )
         if variant is not None:
@@ -124,6 +125,17 @@ def aa(
         _print(found, requests)
     if found.state is not State.PASS:
         stop(NO)
+
+
+def _share(text: str, option: str) -> float:
+    number, is_percent, rest = text.strip().partition("%")
+    try:
+        share = float(number) / (100 if is_percent else 1)
+    except ValueError:
+        share = 0.0
+    if rest or not 0 < share <= 1:
+        fail(f"{option} {text!r}: expected a share such as 2% or 0.02, above zero and at most 100%", USAGE)
+    return share
 
 
 def _requests(deployment: str) -> RequestCheck:

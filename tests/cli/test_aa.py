@@ -37,7 +37,7 @@ def test_a_fit_instrument(files):
 
 
 def test_json(files):
-    more = ["--segment", "region", "--splits", "200", "--drift", "0.05", "--effect", "0.05", "--json"]
+    more = ["--segment", "region", "--splits", "200", "--drift", "5%", "--effect", "5 %", "--json"]
     done = run(str(files / "same.parquet"), *METRICS, *more)
     document = json.loads(done.stdout)
     assert done.exit_code == 0
@@ -56,6 +56,8 @@ def test_an_unfit_one_ends_with_1(files):
 def test_wrong_usage_and_missing_columns(files):
     assert run(str(files / "same.parquet"), *METRICS, "--variant", "variant").exit_code == 2
     assert run(str(files / "same.parquet"), "--metric", "x=nonsense(a)").exit_code == 2
+    wrong = run(str(files / "same.parquet"), *METRICS, "--effect", "much")
+    assert (wrong.exit_code, "expected a share such as 2%" in wrong.stderr) == (2, True)
     missing = run(str(files / "same.parquet"), "--metric", "x=mean(nothing)")
     assert missing.exit_code == 1
     assert "no column 'nothing'" in missing.stderr
