@@ -14,7 +14,7 @@ import numpy as np
 from scipy import special
 
 from core.experiments.aggregates import Aggregates, Floats
-from core.experiments.analysis import Findings
+from core.experiments.analysis import DesignError, Findings
 from core.experiments.estimates import POWER, Effect, ratio_of_totals
 from core.experiments.instrument.resplit import Resplit, resplit
 from core.experiments.metrics import Metric, settled
@@ -30,6 +30,7 @@ LEVEL = 0.95
 """Of tests that p-values are spread evenly and that arms don't differ."""
 SURE = 0.99
 """Of the intervals of false positives and power: a sound instrument is to be called unfit hardly ever."""
+_AT_ONCE = 2_000_000  # figures: levels of segments x splits, some 0.5 KB each
 _TOO_FEW = 50  # units of a cell in either arm: of fewer, nothing is said about drift
 
 
@@ -166,7 +167,17 @@ def check_instrument(
         unit: the label of what is assigned, such as a learner's id; default: rows.
         cluster: the label of what is assigned as a whole and is the estimators' unit.
         target: relative effect that has to be seen. limit: largest relative drift.
+
+    Raises:
+        DesignError: the segments have so many levels that the splits don't fit into memory.
     """
+    levels = {name: len(observations.labels[name].names) for name in segments}
+    if (1 + sum(levels.values())) * splits > _AT_ONCE:
+        most = max(levels, key=levels.__getitem__, default="")
+        raise DesignError(
+            f"{sum(levels.values()):,} levels of segments times {splits:,} splits are too many at once (at most "
+            f"{_AT_ONCE:,}); {most!r} has {levels.get(most, 0):,} levels: leave it out, or take fewer splits"
+        )
     metrics = settled(metrics, observations)
     if cluster is not None:
         metrics = tuple(metric.in_clusters() for metric in metrics)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from core.experiments import Loaded, Mean, Observations, Question, Rate, Ratio, Rejections, answer
+from core.experiments import DesignError, Loaded, Mean, Observations, Question, Rate, Ratio, Rejections, answer
 from core.experiments.instrument import (
     State,
     as_json,
@@ -126,6 +126,11 @@ def test_a_metric_in_which_nothing_varies_is_not_judged():
     assert found.state is State.OPEN
     assert "nothing varies" in verdict(found)
     assert "nothing varies" in check_sentence(found.checks[0], 0.05, 0.02)
+
+
+def test_segments_with_a_level_a_learner_are_refused():
+    with pytest.raises(DesignError, match=r"'learner' has 40,000 levels"):
+        check_instrument(learners(), (DONE,), segments=("region", "learner"))
 
 
 def test_arms_that_really_had_the_same(good):
