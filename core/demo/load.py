@@ -24,11 +24,10 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from canary_client import Reporter
 from core.demo import dataset
 from core.demo.connections import Connections, Unreachable
-from core.demo.net import client
 from core.demo.processes import stdin_lines
-from core.demo.push import Pusher
 from core.traffic import bucket
 
 logger = logging.getLogger(__name__)
@@ -101,7 +100,7 @@ class Load:
         segments: Mapping[str, str],
         front: str,
         probers: list[Prober],
-        pusher: Pusher,
+        reporter: Reporter,
         speed: float,
         sample_s: float,
         seed: int = 5,
@@ -112,7 +111,7 @@ class Load:
         self._segments = segments
         self._front = Connections(front, TIMEOUT_S)
         self._probers = probers
-        self._pusher = pusher
+        self._reporter = reporter
         self._speed = speed
         self._sample_s = sample_s
         self._rng = np.random.default_rng(seed)
@@ -140,8 +139,16 @@ class Load:
         for result in results:
             if isinstance(result, Exception):
                 raise result
-        self._pusher.add(self._requests, self._probes)
-        await self._pusher.flush()
+        self._report()
+        await asyncio.to_thread(self._reporter.close, TIMEOUT_S)
+
+    def _report(self) -> None:
+        """Hand what was seen to the client."""
+        for record in self._requests:
+            self._reporter.record(**record)
+        for probe in self._probes:
+            self._reporter.probe(**probe)
+        self._requests, self._probes = [], []
 
     def _spawn(self, coroutine: Any) -> None:
         task = asyncio.create_task(coroutine)
@@ -223,9 +230,8 @@ class Load:
             at = max(at + interval, time.time())
             await asyncio.sleep(at - time.time())
             await self._fill_in_comparisons()
-            self._pusher.add(self._requests, self._probes)
-            self._requests, self._probes = [], []
-            await self._pusher.flush()
+            self._report()
+            await asyncio.to_thread(self._reporter.flush, interval)
 
 
 async def _run(options: argparse.Namespace) -> None:
@@ -240,23 +246,22 @@ async def _run(options: argparse.Namespace) -> None:
     traffic = traffic_of(learners, options.salt, options.canary_rate, options.other_rate)
     gc.collect()
     gc.freeze()
-    async with client(TIMEOUT_S) as http:
-        probers = [Prober(*pair.split("=", 1)) for pair in options.probe]
-        versions = [prober.version for prober in probers]
-        load = Load(
-            traffic,
-            segments,
-            options.front,
-            probers,
-            Pusher(
-                http, f"{options.api}/api/v1/requests", os.environ["CANARY_DEMO_PUSH_TOKEN"], options.flag, versions
-            ),
-            options.speed,
-            options.sample_s,
-        )
-        sys.stdout.write(json.dumps({"canary_learners": traffic.canary.size, "learners": learners.size}) + "\n")
-        sys.stdout.flush()
-        await load.run(stopped)
+    probers = [Prober(*pair.split("=", 1)) for pair in options.probe]
+    interval = options.sample_s / options.speed
+    reporter = Reporter(
+        options.api,
+        os.environ["CANARY_DEMO_PUSH_TOKEN"],
+        options.flag,
+        [prober.version for prober in probers],
+        source="the demo's load",
+        interval_s=interval,
+        heartbeat_s=interval,
+        timeout_s=TIMEOUT_S,
+    )
+    load = Load(traffic, segments, options.front, probers, reporter, options.speed, options.sample_s)
+    sys.stdout.write(json.dumps({"canary_learners": traffic.canary.size, "learners": learners.size}) + "\n")
+    sys.stdout.flush()
+    await load.run(stopped)
     logger.info("%d requests shed, %d not attributable to a version", load.shed, load.unattributed)
     parent.cancel()
 
@@ -276,7 +281,6 @@ def main() -> None:
     parser.add_argument("--other-rate", type=float, default=40.0)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s load %(levelname)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     asyncio.run(_run(options))
 
 

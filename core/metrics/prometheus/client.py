@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
+from urllib.parse import urlsplit
 
 import httpx
 
 from core.metrics.prometheus.answer import Answer, parse
 from core.metrics.prometheus.sourcefile import PrometheusSource
 from core.metrics.prometheus.states import BadQuery, Unreachable
+from core.settings import is_loopback
 
 ATTEMPTS = 3
 MAX_ANSWER = 16 * 2**20
@@ -25,6 +27,7 @@ class Client:
             base_url=source.url,
             headers={name: secret.get_secret_value() for name, secret in source.headers.items()},
             timeout=source.timeout_s,
+            trust_env=not is_loopback(urlsplit(source.url).hostname or ""),  # no proxy leads to this very machine
         )
 
     def __enter__(self) -> Client:
