@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Server, Visitor
-from tests.web.deployments import Rollout
+from tests.services.prometheus import Prometheus, Target, needs_prometheus, until_scraped
+from tests.web.deployments import Rollout, rollout
 
 Visit = Callable[..., Visitor]
 
@@ -48,3 +50,34 @@ def test_the_system_page(server: Server, running: Rollout, visit: Visit) -> None
     expect(page.get_by_text("Lease token")).to_be_visible()
     expect(page.get_by_text("canary.sqlite").first).to_be_visible()
     assert server.token("act") not in page.content()
+
+
+@needs_prometheus
+def test_sources_are_seen_and_a_query_is_tried(serve: Callable[..., Server], visit: Visit, tmp_path: Path) -> None:
+    target = Target()
+    target.born("fast", "original")
+    prometheus = Prometheus(tmp_path / "prometheus", f"127.0.0.1:{target.port}")
+    file = tmp_path / "sources.yaml"
+    file.write_text(
+        f"prometheus:\n  - name: main\n    url: {prometheus.url}\n    flag: analyzer\n    figures:\n"
+        '      requests: http_requests_total{version="{{version}}"}\n'
+        "      errors: {query: 'http_requests_total{code=\"500\"}', absent: zero}\n"
+    )
+    try:
+        until_scraped(prometheus, target)
+        server = serve(CANARY_SOURCES=str(file))
+        with rollout(server.home):
+            seen = visit(width=390)
+            page = seen.open(f"{server.url}/sources")
+            expect(page.locator(".cc-card")).to_contain_text("main")
+            expect(page.locator(".cc-nothing")).to_contain_text("Nobody has pushed anything")
+            page.get_by_role("button", name="Try it").click()
+            expect(page.get_by_role("status").filter(has_text="An instant vector of 2 series")).to_be_visible()
+            page.get_by_label("PromQL").fill("sum(http_requests_total")
+            page.get_by_label("PromQL").press("Control+Enter")
+            page.get_by_role("button", name="Try it").click()
+            expect(page.get_by_text("Bad query: ")).to_be_visible()
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    finally:
+        prometheus.stop()
+        target.down()

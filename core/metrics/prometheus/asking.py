@@ -10,7 +10,7 @@ from typing import Protocol
 from core.metrics.prometheus.answer import Answer, Series
 from core.metrics.prometheus.buckets import counts_of
 from core.metrics.prometheus.counters import LOOKBACK_S, Spans, rises
-from core.metrics.prometheus.sourcefile import FigureQuery, PrometheusSource
+from core.metrics.prometheus.sourcefile import BORN_LATE, FigureQuery, PrometheusSource
 from core.metrics.prometheus.states import BadQuery, NoData, NotANumber, NoValues, WrongShape
 from core.metrics.prometheus.template import duration, fill
 from core.store import histogram
@@ -162,12 +162,10 @@ def _nothing(figure: FigureQuery) -> str:
     if figure.by_selector:
         said = "no counter was scraped in the span: does the selector match, is the target up?"
     else:
-        said = "an empty result: does the query match, is the target up, does {{span}} hold two scrapes?"
-    return (
-        said
-        if figure.absent_is_zero or figure.figure == "requests"
-        else f"{said} Born with its first one: absent: zero"
-    )
+        said = "an empty result: does the query match, is the target up?"
+        said += " Does {{span}} hold two scrapes?" if figure.counts else ""
+    may_be_born_late = figure.figure in BORN_LATE and not figure.absent_is_zero
+    return f"{said} Where its series is born with the first one, say absent: zero." if may_be_born_late else said
 
 
 def _single(source: PrometheusSource, figure: FigureQuery, series: Sequence[Series]) -> Reading:

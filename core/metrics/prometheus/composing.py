@@ -61,7 +61,10 @@ def _sample(
     for figure in group:
         value = readings[figure.figure].get(place)
         if value is None and not figure.absent_is_zero:
-            raise NoValues(f"{figure.figure} has none of {_said(place)}. Born with its first one: absent: zero")
+            raise NoValues(
+                f"{figure.figure} has none of {_said(place)}. "
+                "Where its series is born with the first one, say absent: zero."
+            )
         if value is not None:
             values[figure.figure] = value
     counts = {key: round(cast(float, value)) for key, value in values.items() if key not in {"latency", *GAUGES}}

@@ -31,6 +31,9 @@ GAUGES = (
 )
 """Figures that don't add, each for itself: latencies in the source's unit, shares from 0 to 1, memory in bytes."""
 
+BORN_LATE = frozenset({"errors", "fallbacks", "compared", "disagreed", "probes_ok"})
+"""Figures whose series may be born with the first one: only of these no series may be said to be a zero."""
+
 FIGURES = (*REQUESTS, *PROBES, *GAUGES)
 _PARTS = {"errors": "requests", "fallbacks": "requests", "compared": "requests", "disagreed": "compared"}
 
@@ -263,9 +266,9 @@ class _SourcesReader(Reader):
         if "requests" in found and "errors" not in found:
             expected = "errors beside it: without, every request would count as answered well"
             self.report(nodes["requests"], path_of(field, "requests"), expected, "requests")
-        for name in ("requests", "probes"):
-            if name in found and found[name].absent_is_zero:
-                expected = f"no absent: no series of {name} is a source that is not there, which is no zero"
+        for name in found:
+            if name not in BORN_LATE and found[name].absent_is_zero:
+                expected = f"no absent: zero, but of {listed(sorted(BORN_LATE))}: no {name} is no zero"
                 self.report(nodes[name], path_of(field, name), expected, "absent: zero")
 
 

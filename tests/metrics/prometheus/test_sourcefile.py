@@ -55,6 +55,7 @@ def test_secrets_are_in_no_text_of_it() -> None:
         ("{{version}}", "{{vresion}}", 11, "blanks {{version}} and {{span}} only"),
         ("absent: zero", "absent: 0", 12, '"zero" or "no data"'),
         ("      errors:", "      probes_ok:", 12, "probes beside it"),
+        ("memory: max(process_resident_memory_bytes)", "memory: {query: m, absent: zero}", 13, "no memory is no zero"),
         ("segment: tier", "segment: plan-tier", 7, "a label's name"),
         ("labels: {segment", "labels: {segments", 7, "segment or region"),
         ("prometheus:\n", "prometheus: &a\n", 1, "no anchors"),
