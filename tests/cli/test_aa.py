@@ -65,11 +65,11 @@ def test_wrong_usage_and_missing_columns(files):
 
 def test_recorded_requests_of_a_deployment(files, home):
     with rollout(home) as made:
-        made.go_on(60)
+        made.go_on(20)
         id_ = made.id
     done = run(str(files / "same.parquet"), *METRICS, "--drift", "0.01", "--requests-of", id_, "--json")
     found = json.loads(done.stdout)["requests"]
-    assert found["looks"] > 50
+    assert found["looks"] > 20
     assert found["split"]["value"] < 0.1  # these samples are split more evenly than by chance
     unknown = run(str(files / "same.parquet"), *METRICS, "--requests-of", "nothing")
     assert unknown.exit_code == 1

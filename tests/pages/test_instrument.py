@@ -86,7 +86,7 @@ def test_nonsense_in_a_link_is_ignored(root: Path, kept: str) -> None:
 
 def test_recorded_requests(root: Path, kept: str, home: Path) -> None:
     with rollout(home) as made:
-        made.go_on(30)
+        made.go_on(10)
     assert "requests in" in said(well(page(root, splits="200")))
 
 

@@ -17,7 +17,7 @@ from core.experiments.aggregates import Aggregates, Floats
 from core.experiments.analysis import DesignError, Findings
 from core.experiments.estimates import POWER, Effect, ratio_of_totals
 from core.experiments.instrument.resplit import Resplit, resplit
-from core.experiments.metrics import Metric, settled
+from core.experiments.metrics import ROWS, Metric, settled
 from core.experiments.multiplicity import holm
 from core.experiments.observations import Observations
 
@@ -283,7 +283,7 @@ def _drifts(metrics: Sequence[Metric], found: Resplit, limit: float) -> tuple[Dr
 
 def _difference(metric: Metric, first: Aggregates, second: Aggregates) -> Floats:
     """Return treatment - control of each split, without the intervals, which take longer."""
-    covariate = (metric.covariate, metric.denominator if metric.clustered else None) if metric.covariate else None
+    covariate = (metric.covariate, ROWS if metric.clustered else None) if metric.covariate else None
     one, other = ratio_of_totals(metric.numerator, metric.denominator, covariate, (first, second))
     return np.asarray(other.value - one.value)
 

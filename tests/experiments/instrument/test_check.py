@@ -18,6 +18,7 @@ from core.experiments.instrument import (
     check_sentence,
     exact_interval,
     request_sentences,
+    resplit,
     verdict,
 )
 from core.store import Sample, SampleFrame
@@ -126,6 +127,19 @@ def test_a_metric_in_which_nothing_varies_is_not_judged():
     assert found.state is State.OPEN
     assert "nothing varies" in verdict(found)
     assert "nothing varies" in check_sentence(found.checks[0], 0.05, 0.02)
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_drift_is_that_of_the_estimator_itself(clustered):
+    """`_difference` leaves out the intervals; its numbers are those of the metric's own effect."""
+    metric = replace(ROI, covariate="done")
+    metric = metric.in_clusters() if clustered else metric
+    found = resplit(
+        learners(2_000, days=5), (metric,), splits=64, cluster="learner" if clustered else None, by=("region",)
+    )
+    for cell in range(len(found.cells)):
+        arms = [arm[cell] for arm in found.arms["ROI"]]
+        assert check._difference(metric, *arms) == pytest.approx(metric.effect(*arms).difference, rel=1e-9)
 
 
 def test_segments_with_a_level_a_learner_are_refused():
