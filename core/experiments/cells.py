@@ -46,16 +46,20 @@ def words(column: Column) -> Words:
     array = _plain(column)
     if pa.types.is_floating(array.type) and not pc.any(pc.not_equal(pc.floor(array), array)).as_py():
         array = array.cast(pa.int64())  # 3 is "3" whether or not a gap made the column one of fractions
-    encoded = array.cast(pa.string()).dictionary_encode()
-    names = [str(name).strip() for name in encoded.dictionary.to_pylist()]
-    codes = np.asarray(pc.fill_null(encoded.indices, -1))
-    absent = np.array([not name for name in [*names, ""]])  # -1 is the last
-    missing = absent[codes]
-    order = {name: i for i, name in enumerate(sorted({n for n, a in zip(names, absent, strict=False) if not a}))}
+    encoded = pc.utf8_trim_whitespace(array.cast(pa.string())).dictionary_encode()
+    order = np.asarray(pc.array_sort_indices(encoded.dictionary))
+    names = encoded.dictionary.take(pa.array(order)).to_pylist()
+    place = np.empty(len(order) + 1, np.int32)
+    place[order] = np.arange(len(order))
+    place[-1] = -1  # where null is
+    codes = place[np.asarray(pc.fill_null(encoded.indices, -1))]
+    if names and not names[0]:  # nothing but blanks; it sorts first
+        names, codes = names[1:], np.maximum(codes - 1, -1)
+    missing = codes < 0
     if missing.any():
-        order[MISSING] = len(order)
-    places = np.array([order.get(name, order.get(MISSING, 0)) for name in [*names, MISSING]], np.int32)
-    return Words(Labels(places[codes], tuple(order)), missing)
+        codes = np.where(missing, np.int32(len(names)), codes)
+        names.append(MISSING)
+    return Words(Labels(codes.astype(np.int32), tuple(names)), missing)
 
 
 def numbers(column: Column) -> tuple[Floats, Mask]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from core.experiments import cells
@@ -138,14 +139,22 @@ def join(parts: Sequence[Observations]) -> Observations:
 
 
 def _joined(parts: Sequence[Labels]) -> Labels:
-    names = {
-        name: i
-        for i, name in enumerate(
-            sorted({name for part in parts for name in part.names}, key=lambda n: (n == MISSING, n))
-        )
-    }
-    codes = [np.array([names[name] for name in part.names] or [0], np.int32)[part.codes] for part in parts]
-    return Labels(np.concatenate(codes), tuple(names))
+    """Return labels with one set of codes, in alphabetical order, the missing last."""
+    known = [part for part in parts if part.names]
+    chunks = [pa.DictionaryArray.from_arrays(pa.array(p.codes), pa.array(p.names, pa.string())) for p in known]
+    if not chunks:
+        return parts[0]
+    together = pa.chunked_array(chunks).unify_dictionaries()
+    words = together.chunk(0).dictionary
+    order = np.asarray(pc.array_sort_indices(words))
+    names = words.take(pa.array(order)).to_pylist()
+    if MISSING in names:
+        at = names.index(MISSING)
+        names.append(names.pop(at))
+        order = np.append(np.delete(order, at), order[at])
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order))
+    return Labels(place[np.concatenate([np.asarray(chunk.indices) for chunk in together.chunks])], tuple(names))
 
 
 def _raw_columns(roles: Roles) -> Iterator[str]:

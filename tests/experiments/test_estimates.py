@@ -222,3 +222,38 @@ def test_intervals_cover_what_they_should() -> None:
     covered[0] = ((found.low <= 1.5 * 0.058) & (found.high >= 1.5 * 0.058)).mean()
     covered[1] = ((found.relative_low <= 0.058) & (found.relative_high >= 0.058)).mean()
     assert np.abs(covered - 0.95).max() < 3 * np.sqrt(0.95 * 0.05 / runs)
+
+
+def simulated(values: np.ndarray) -> Aggregates:
+    """Return the aggregates of runs of n learners x k columns, shape (runs, n, k)."""
+    mean = values.mean(axis=1)
+    away = values - mean[:, None]
+    return Aggregates(
+        tuple("abc"[: values.shape[2]]),
+        np.full(len(values), float(values.shape[1])),
+        mean,
+        np.einsum("rnj,rnk->rjk", away, away),
+    )
+
+
+@pytest.mark.parametrize("kind", ["rate", "mean with covariate", "ratio with covariate"])
+def test_true_nulls_are_rejected_as_often_as_said(kind: str) -> None:
+    rng = np.random.default_rng(11)
+    runs, n = 4000, 150
+    level = rng.gamma(3, 1, (2, runs, n))
+    columns = {
+        "rate": [rng.random((2, runs, n)) < 0.2],
+        "mean with covariate": [level + rng.normal(0, 1, level.shape), level],
+        "ratio with covariate": [level * rng.gamma(4, 0.5, level.shape), rng.gamma(5, 1, level.shape), level],
+    }[kind]
+    metric = {
+        "rate": Rate(name="m", column="a"),
+        "mean with covariate": Mean(name="m", column="a", covariate="b"),
+        "ratio with covariate": Ratio(name="m", over="a", under="b", covariate="c"),
+    }[kind]
+    arms = [simulated(np.stack([column[arm] for column in columns], axis=-1).astype(float)) for arm in (0, 1)]
+    found = metric.effect(arms[0], arms[1])
+    noise = 3 * np.sqrt(0.05 * 0.95 / runs)
+    assert (found.p_value < 0.05).mean() == close(0.05, abs=noise)
+    assert ((found.low <= 0) & (found.high >= 0)).mean() == close(0.95, abs=noise)
+    assert ((found.relative_low <= 0) & (found.relative_high >= 0)).mean() == close(0.95, abs=noise)

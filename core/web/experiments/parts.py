@@ -239,9 +239,11 @@ def _uploaded(upload: Any) -> str:
     kept = st.session_state.get("new-kept")
     if kept is None or kept[0] != upload.file_id:
         try:
-            path = reading.keep_upload(upload.name, upload.getbuffer())
+            path = reading.keep_upload(signin.person(), upload.name, upload.getbuffer())
         except OSError as error:
-            st.error(f"The file can't be kept: {error.strerror}.", icon=":material/error:")
+            path = f"The file can't be kept: {error.strerror}."
+        if isinstance(path, str):
+            st.error(path, icon=":material/error:")
             return ""
         st.session_state["new-kept"] = kept = (upload.file_id, str(path))
     return str(kept[1])

@@ -8,6 +8,7 @@ import json
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -53,6 +54,7 @@ Drawing = tuple[PlotlyFigure, str]
 ROOT = Path(__file__).resolve().parents[3]
 UPLOADS = "experiments"
 _MAKE_S = 300.0
+_UNUSED_S = 86_400.0
 _LOADED = 2
 """Experiments whose learners are kept in memory: about 60 MB each with 500,000 learners."""
 
@@ -159,7 +161,7 @@ def as_csv(found: Findings) -> str:
 
 def look(source: str, person: Person) -> Guess | str:
     """Look at the first rows of data; return what its columns may be, or why that can't be told."""
-    if why := may_not_read(settings(), person, source):
+    if why := _may_not_read(person, source):
         return f"{why[0].upper()}{why[1:]}."
     try:
         return _guess(source, stamp(Question(paths=(source,), variant="", control="", metrics=())))
@@ -172,10 +174,25 @@ def _guess(source: str, at: Stamp) -> Guess:  # noqa: ARG001 -- the data are kno
     return guess_roles([source])
 
 
-def keep_upload(name: str, data: memoryview | bytes) -> Path:
-    """Write an uploaded file to the home, under a name that nobody chose but for its endings; return where."""
+def _may_not_read(person: Person, source: str) -> str:
+    """Return why a person may not have data read; what was uploaded here, under a name nobody can guess, they may."""
+    if Path(source).parent == store().home / UPLOADS:
+        return ""
+    return may_not_read(settings(), person, source)
+
+
+def keep_upload(person: Person, name: str, data: memoryview | bytes) -> Path | str:
+    """Write an uploaded file to the home, under a name that nobody chose but for its endings; return where, or why not.
+
+    Files that were uploaded a day ago and never compared are swept out.
+    """
+    if (refusal := refused(person, Permission.ANALYSE)) is not None:
+        return refusal.text
     folder = store().home / UPLOADS
     folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.iterdir():
+        if time.time() - old.stat().st_mtime > _UNUSED_S and not _used(old):
+            old.unlink(missing_ok=True)
     endings = "".join(ending for ending in Path(name).suffixes[-2:] if ending[1:].isalnum())
     path = folder / f"{secrets.token_hex(8)}{endings}"
     path.write_bytes(data)
@@ -221,7 +238,7 @@ def keep(person: Person, name: str, question: Question) -> tuple[Told, str]:
     if (refusal := refused(person, Permission.ANALYSE)) is not None:
         return refusal, ""
     for path in question.paths:
-        if why := may_not_read(settings(), person, path):
+        if why := _may_not_read(person, path):
             return Told(Tone.BAD, f"Nothing was read: {why}."), ""
     try:
         data = read(question)
