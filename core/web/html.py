@@ -370,14 +370,7 @@ def _event(row: EventRow, several: bool) -> Html:
 
 def gate(view: GateView) -> Html:
     """Return a sign-off: where it stands, what there is to agree to, and each seat."""
-    head = el(
-        "section",
-        badge(view.mark),
-        el("h1", view.title),
-        el("p", view.detail),
-        cls=f"cc-headline cc-edge-{view.mark.tone}",
-        aria_live="polite",
-    )
+    head = headline(Headline(view.mark, view.title, view.detail))
     evidence = (
         el("article", el("header", el("h3", "What there is to agree to")), *map(_line, view.evidence), cls="cc-card")
         if view.evidence
@@ -397,13 +390,7 @@ def seats(rows: Iterable[SeatRow]) -> Html:
 
 def trial(view: TrialView) -> Html:
     """Return what came of a trial of an alarm, as a sentence."""
-    return el(
-        "section",
-        badge(view.mark),
-        el("h1", view.title),
-        el("p", view.detail),
-        cls=f"cc-headline cc-edge-{view.mark.tone}",
-    )
+    return headline(Headline(view.mark, view.title, view.detail))
 
 
 def trial_faults(view: TrialView) -> Html:
