@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from core.learners import find_cohorts, read_events, weeks_for_half
+from core.learners.traits import AFFINITIES, NOT_KNOWN, TRAJECTORIES, TRENDS
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "pictures" / "traits"
 WIDTH, HEIGHT, BARS = 480, 150, 40
@@ -20,7 +21,9 @@ TRAITS = {
     "half_life_days": "half-life of use, days",
     "recall_half_life_days": "half-life of recall, days",
     "frequency": "frequency",
+    "transfer": "transfer",
 }
+NAMED = {"trend": TRENDS, "affinity": AFFINITIES, "trajectory": TRAJECTORIES}
 
 
 def picture(name: str, values: np.ndarray, learners: int) -> str:
@@ -37,17 +40,39 @@ def picture(name: str, values: np.ndarray, learners: int) -> str:
         if count
     )
     told = f"{known.size:,} of {learners:,} learners; median {np.median(known):.2f}" if known.size else "nobody has it"
-    text = '<text x="{x}" y="{y}" text-anchor="{side}">{words}</text>'
     words = [
-        text.format(x=10, y=15, side="start", words=f"{name}: {told}"),
-        text.format(x=10, y=HEIGHT - 18, side="start", words=f"{low:.2f}"),
-        text.format(x=WIDTH - 10, y=HEIGHT - 18, side="end", words=f"{high:.2f}"),
-        text.format(x=WIDTH / 2, y=HEIGHT - 4, side="middle", words=f"highest bar {most:,} learners"),
+        _text(10, 15, "start", f"{name}: {told}"),
+        _text(10, HEIGHT - 18, "start", f"{low:.2f}"),
+        _text(WIDTH - 10, HEIGHT - 18, "end", f"{high:.2f}"),
+        _text(WIDTH / 2, HEIGHT - 4, "middle", f"highest bar {most:,} learners"),
     ]
+    return _svg(HEIGHT, f"{name}: {told}", bars + "".join(words))
+
+
+def picture_of_names(name: str, codes: np.ndarray, names: tuple[str, ...]) -> str:
+    """Return a bar for each name as SVG, with the learners who have it, and how many have none."""
+    counts = [int((codes == code).sum()) for code in range(len(names))]
+    none = int((codes == NOT_KNOWN).sum())
+    told = f"{codes.size - none:,} of {codes.size:,} learners" + (f"; too little of {none:,} to say" if none else "")
+    rows = []
+    for i, (word, count) in enumerate(zip(names, counts, strict=True)):
+        y, width = 28 + 24 * i, count / max(*counts, 1) * (WIDTH - 200)
+        rows.append(_text(110, y + 13, "end", word))
+        rows.append(f'<rect x="118" y="{y}" width="{max(width, 1) if count else 0:.1f}" height="17"/>')
+        rows.append(_text(124 + width, y + 13, "start", f"{count:,}"))
+    height = 36 + 24 * len(names)
+    return _svg(height, f"{name}: {told}", _text(10, 15, "start", f"{name}: {told}") + "".join(rows))
+
+
+def _text(x: float, y: float, side: str, words: str) -> str:
+    return f'<text x="{x:.4g}" y="{y:g}" text-anchor="{side}">{words}</text>'
+
+
+def _svg(height: int, title: str, body: str) -> str:
     style = "text{font:12px sans-serif;fill:#6b7280}rect{fill:#4f7fd9}"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        f'role="img"><title>{name}: {told}</title><style>{style}</style>{bars}{"".join(words)}</svg>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
+        f'role="img"><title>{title}</title><style>{style}</style>{body}</svg>\n'
     )
 
 
@@ -63,6 +88,8 @@ def main() -> int:
     OUT.mkdir(parents=True, exist_ok=True)
     for name, words in TRAITS.items():
         (OUT / f"{name}.svg").write_text(picture(words, active[name], active.size))
+    for name, names in NAMED.items():
+        (OUT / f"{name}.svg").write_text(picture_of_names(name, active[name], names))
     print(f"{active.size:,} of {table.size:,} learners have an event in the last {weeks} weeks")
     print(model.constants)
     print(model.scaler.left_out, model.quality)
