@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,6 +85,18 @@ def test_a_box_by_numbers_is_counted(root: Path, run: CohortRun) -> None:
     app.slider(key="box-x-velocity").set_value((0.0, 0.4)).run()
     assert "cc-chosen" in said(well(app))
     assert "random sample" not in said(app)  # so few are all listed
+
+
+def test_of_a_large_box_a_sample_is_listed_and_called_one(root: Path, home: Path) -> None:
+    make_run(home, 2_600, events=False)
+    app = page(root, "cohorts")
+    app.slider(key="box-y-concentration").set_value((0.0, 0.999)).run()
+    text = said(well(app))
+    inside = re.search(r">([\d,]+) learners, [\d.]+ % of all 2,600<", text)
+    assert inside is not None
+    assert 2_000 < int(inside[1].replace(",", "")) < 2_600
+    assert f"A random sample of 2,000 of these {inside[1]}" in text
+    assert len(app.dataframe[0].value) == 2_000
 
 
 def test_a_link_that_nobody_knows_shows_the_newest(root: Path, run: CohortRun) -> None:
