@@ -59,3 +59,6 @@ with right:
 st.html(html.section("Request counts"))
 counts = pieces.requests()
 pieces.download(one, found, counts)
+
+with st.expander("Check on other data", icon=":material/add:"):
+    experiments.new_experiment()

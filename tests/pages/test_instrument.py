@@ -106,3 +106,12 @@ def test_the_download_is_what_the_command_prints(root: Path, kept: str, home: Pa
     assert document["simulated"] == "simulated learners"
     assert document["observed"]["state"] in ("pass", "fail")
     assert len(document["metrics"]) == 5
+
+
+def test_another_file_can_be_checked(root: Path, kept: str, tmp_path: Path) -> None:
+    other = tmp_path / "other.parquet"
+    write_experiment(other, make_experiment(2_000, 6, NOTHING))
+    app = page(root, splits="200")
+    app.text_input(key="new-path").set_value(str(other)).run()
+    app.button(key="new-start").click().run()
+    assert "2,000 learners, split into random halves 1,000 times" in said(well(app))
