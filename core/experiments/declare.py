@@ -23,6 +23,9 @@ FORMS = (
 )
 """What can be written behind the name of a metric."""
 
+RESERVED = ("n", "clusters")
+"""Names that stand beside metrics in the answer."""
+
 _EXPRESSION = re.compile(r"\s*(?P<name>[^=()]+?)\s*=\s*(?P<kind>[a-z]+)\s*\((?P<arguments>.*)\)\s*", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
@@ -98,6 +101,8 @@ def _metric(text: str) -> tuple[Metric, tuple[Input, ...]]:
     if match is None:
         _unclear(text, "expected NAME=KIND(COLUMN)")
     name, kind = match["name"], match["kind"]
+    if name in RESERVED:
+        _unclear(text, f"{name!r} is what the answer calls something else; give it another name")
     arguments = [argument.strip() for argument in match["arguments"].split(",")]
     if not all(arguments):
         _unclear(text, "expected columns between the brackets")

@@ -10,6 +10,8 @@ import numpy as np
 
 from core.experiments.analysis import Comparison, Findings, Segment, Spread
 from core.experiments.estimates import Effect
+from core.experiments.grouping import Table
+from core.experiments.metrics import Metric
 from core.experiments.telling import sentences
 from core.experiments.words import SMALLEST_P
 
@@ -36,9 +38,7 @@ def document(findings: Findings) -> dict[str, Any]:
             arms[arm]["clusters"] = int(table.units[0, i])
         if not findings.withheld:
             for metric in findings.design.metrics:
-                own = table.metrics[metric.name][0][i]
-                value = metric.effect(own, own).control if metric.covariate is None else _raw(findings, metric.name, i)
-                arms[arm][metric.name] = figure(value)
+                arms[arm][metric.name] = _arm(table, metric, i)
     return {
         "control": findings.design.control,
         "alpha": findings.design.alpha,
@@ -58,10 +58,17 @@ def document(findings: Findings) -> dict[str, Any]:
     }
 
 
-def _raw(findings: Findings, name: str, arm: int) -> float:
-    metric = next(metric for metric in findings.design.metrics if metric.name == name)
-    own = findings.table.metrics[name][0][arm]
-    return float(replace(metric, covariate=None).effect(own, own).control)
+def _arm(table: Table, metric: Metric, arm: int) -> dict[str, Any]:
+    """Return one version's value, as it is before any covariate, its standard error, and how many have it."""
+    own = table.metrics[metric.name][0][arm]
+    found = replace(metric, covariate=None).effect(own, own)
+    n = int(own.n)
+    return {
+        "value": figure(found.control),
+        "se": figure(np.sqrt(found.control_variance)),
+        "n": n,
+        "missing": int(table.units[0, arm]) - n,
+    }
 
 
 def _effect(effect: Effect) -> dict[str, Any]:

@@ -39,7 +39,10 @@ def test_json_is_as_documented_and_right(made: Path) -> None:
     table = learners()
     old, new = (table.filter(pa.compute.equal(table["version"], arm)) for arm in ("old", "new"))
     assert {arm: found["n"] for arm, found in document["arms"].items()} == {"new": len(new), "old": len(old)}
-    assert document["arms"]["old"]["spend"] == pytest.approx(np.mean(old["revenue"]))
+    spend = document["arms"]["old"]["spend"]
+    assert spend["value"] == pytest.approx(np.mean(old["revenue"]))
+    assert spend["se"] == pytest.approx(stats.sem(old["revenue"]))
+    assert (spend["n"], spend["missing"]) == (len(old), 0)
     assert document["srm"]["ok"]
     assert document["srm"]["p_value"] == pytest.approx(stats.chisquare([len(old), len(new)]).pvalue)
     found = {metric["name"]: metric for metric in document["metrics"]}
@@ -232,7 +235,7 @@ def test_arms_without_values_and_ratios_without_denominators(tmp_path: Path) -> 
     code, document, said = ask(tmp_path / "a.csv", metrics=metrics)
     assert code == 0, said
     assert [m["p_value"] for m in document["metrics"]] == [None, None, None]
-    assert document["arms"]["old"]["y"] == 0.5
+    assert document["arms"]["old"]["y"]["value"] == 0.5
     told = " ".join(document["warnings"])
     assert "x: there is no value in an arm" in told
     assert "r: the total of d is zero in an arm" in told

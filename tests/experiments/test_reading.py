@@ -144,6 +144,7 @@ def test_words_become_outcomes(tmp_path: Path) -> None:
     ("metric", "told"),
     [
         ("revenue", "expected NAME=KIND"),
+        ("n=mean(x)", "give it another name"),
         ("a=median(x)", "there is no kind 'median'"),
         ("a=ratio(x)", "as in ratio(NUMERATOR, DENOMINATOR); found 1"),
         ("a=revenue(x, cap=lots)", "not a number, nor a percentage"),
