@@ -203,7 +203,7 @@ def _guardrail(row: GuardrailRow, candidate: str, baseline: str) -> Html:
         el("th", row.label, _small(row.sentence or capital(row.limit) + "."), cls="cc-c-name", scope="row"),
         el("td", el("b", row.value or _DASH), cls="cc-c-value", data_label=candidate),
         el("td", row.baseline or _DASH, cls="cc-c-base", data_label=baseline),
-        el("td", el("b", row.effect or _DASH), _small(row.interval), cls="cc-c-value", data_label="effect"),
+        el("td", el("b", row.effect or _DASH), _small(row.interval), cls="cc-c-value cc-c-effect", data_label="effect"),
         el("td", *(certainty or [_DASH]), cls="cc-c-limit", data_label="certainty"),
         cls=f"cc-row-{row.mark.tone}",
     )

@@ -82,11 +82,13 @@ def test_a_healthy_candidate_passes_and_says_what_is_left_to_learn():
 
 
 def test_worse_but_not_surely_is_inconclusive():
-    finding = one(with_(ERRORS), series(steady(10, errors=2)), old(10, errors=12))
+    hardly = one(with_(ERRORS), series(steady(10, errors=2)), old(10, errors=12))
+    assert (hardly.state, "could still be chance, about" in hardly.sentence) == (PASS, True)  # 20 for 14
+    finding = one(with_(ERRORS), series(steady(30, errors=2)), old(30, errors=9))
     assert (finding.state, finding.then) == (INCONCLUSIVE, "")
     assert "could still be chance, about" in finding.sentence
-    spans = 10 + math.ceil(finding.wait_s / 30)
-    assert one(with_(ERRORS), series(steady(2 * spans, errors=2)), old(2 * spans, errors=12)).state is FAIL
+    spans = 2 * (30 + math.ceil(finding.wait_s / 30))
+    assert one(with_(ERRORS), series(steady(spans, errors=2)), old(spans, errors=9)).state is FAIL
 
 
 def test_one_burst_alone_never_acts():
