@@ -8,7 +8,7 @@ from core.experiments.declare import FORMS, DeclarationError, Declared, declare
 from core.experiments.estimates import POWER, Effect, Estimate, compare_means
 from core.experiments.experiment import Examined, Question, answer, examine, part_of, read
 from core.experiments.grouping import OVERALL, Table, aggregate
-from core.experiments.guess import Column, Guess, MetricGuess, guess_roles
+from core.experiments.guess import Column, Guess, MetricGuess, guess_roles, likely_control
 from core.experiments.heterogeneity import SPREAD, Heterogeneity, SpreadState, heterogeneity, spread_state
 from core.experiments.inputs import within_window
 from core.experiments.intervals import fieller
@@ -116,6 +116,7 @@ __all__ = [
     "instrument",
     "keep_experiment",
     "learners_needed",
+    "likely_control",
     "load",
     "markdown",
     "number",

@@ -19,6 +19,9 @@ _LEARNER = ("learner", "learnerid", "student", "studentid", "user", "userid", "i
 _DAY = ("day", "date", "exposed", "exposedat", "exposure", "assignedat", "joined", "joinedat", "enrolled", "start")
 _BEFORE = re.compile(r"(^|_)(before|pre|prior|baseline)(_|$)")
 _WORSE = re.compile(r"churn|withdr|dropout|dropped|left|cost|error|refund|incident|latency|complain")
+_OUTCOME = re.compile(r"result|outcome|status|completion|grade")
+_GOOD = re.compile(r"pass|distinct|complet|success|done|finish|retain")
+_BAD = re.compile(r"withdr|drop|churn|left|quit|cancel")
 _LEVELS = (2, 24)
 
 
@@ -88,14 +91,25 @@ def guess_roles(paths: Sequence[str | Path]) -> Guess:
     columns = tuple(_looked_at(name, batch[name]) for name in source.names)
     variant = _named(columns, _VARIANT, lambda c: 2 <= len(c.levels) <= 12)
     levels = next((c.levels for c in columns if c.name == variant), ())
-    control = next((level for word in _CONTROL for level in levels if level.lower() == word), "")
     day = _named(columns, _DAY, lambda c: c.kind in ("day", "number"))
     day = day or next((c.name for c in columns if c.kind == "day"), "")
     learner = _named(columns, _LEARNER, lambda _: True)
     taken = {variant, day, learner}
     left = [c for c in columns if c.name not in taken]
-    segments = tuple(c.name for c in left if c.kind == "words" and _LEVELS[0] <= len(c.levels) <= _LEVELS[1])
-    return Guess(columns, variant, control or (levels[0] if levels else ""), _metrics(left), segments, day, learner)
+    metrics = _metrics(left)
+    outcomes = {metric.column for metric in metrics}
+    segments = tuple(
+        c.name
+        for c in left
+        if c.kind == "words" and _LEVELS[0] <= len(c.levels) <= _LEVELS[1] and c.name not in outcomes
+    )
+    return Guess(columns, variant, likely_control(levels), metrics, segments, day, learner)
+
+
+def likely_control(levels: Sequence[str]) -> str:
+    """Return which of some versions is likely the old one: by its name, else the most frequent; "" of none."""
+    named = (level for word in _CONTROL for level in levels if level.lower() == word)
+    return next(named, levels[0] if levels else "")
 
 
 def _plain(name: str) -> str:
@@ -134,6 +148,12 @@ def _metrics(columns: Sequence[Column]) -> tuple[MetricGuess, ...]:
         worse = bool(_WORSE.search(column.name.lower()))
         if column.kind == "flag":
             found.append(MetricGuess(column.name, "rate", column.name, lower_is_better=worse))
+        elif column.kind == "words" and _OUTCOME.search(column.name.lower()):
+            for pattern in (_GOOD, _BAD):
+                words = [level for level in column.levels if pattern.search(level.lower())]
+                if words:
+                    name = f"{column.name} {'/'.join(words)}"
+                    found.append(MetricGuess(name, "rate", column.name, f"={'|'.join(words)}", "", pattern is _BAD))
         elif column.kind == "number":
             covariate = before.get(_stem(column.name), "")
             found.append(MetricGuess(column.name, "mean", column.name, "", covariate, worse))

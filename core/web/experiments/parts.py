@@ -18,6 +18,7 @@ from core.experiments import (
     MetricGuess,
     Question,
     SavedExperiment,
+    likely_control,
 )
 from core.web import html, signin
 from core.web.actions import Told
@@ -256,7 +257,7 @@ def _roles(source: str, name: str, guess: Guess) -> None:
         variant = st.selectbox("Versions are in", words, _place(words, guess.variant), key=f"new-variant-{source}")
         levels = list(guess.column(variant).levels) if variant else []
         control = st.selectbox(
-            "The old version is", levels, _place(levels, guess.control), key=f"new-control-{variant}"
+            "The old version is", levels, _place(levels, likely_control(levels)), key=f"new-control-{variant}"
         )
         day = _optional("Day a learner came in", names, guess.day, f"new-day-{source}")
         learner = _optional("Learners' ids", names, guess.learner, f"new-learner-{source}")
@@ -357,7 +358,7 @@ def _start(
         covariates=tuple(f"{row['name']}={row['covariate']}" for row in rows if row.get("covariate")),
         margins=tuple(f"{row['name']}={row['margin'].strip()}" for row in rows if (row.get("margin") or "").strip()),
         lower_is_better=tuple(row["name"] for row in rows if row.get("lower")),
-        segments=segments,
+        segments=tuple(name for name in segments if name != variant),
         cluster=cluster,
         learner=learner,
         day=day,
