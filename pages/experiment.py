@@ -43,9 +43,9 @@ if not found.withheld:
             st.plotly_chart(drawing[0], config=charts.CONFIG, alt=drawing[1], key="course")
             st.caption(experiment.course_note(found, metric, treatment))
 
-if found.warnings:
+if doubts := experiment.doubts(found):
     st.html(html.section("Doubts"))
-    pieces.warnings(found)
+    pieces.warnings(doubts)
 st.html(html.section("This experiment"))
 parts.facts("What was compared", experiment.facts(one, found, data.rows, data.rejected.rows))
 pieces.downloads(one, found, data)

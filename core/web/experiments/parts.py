@@ -84,10 +84,10 @@ def _link(key: str) -> None:
     st.query_params[key] = st.session_state[f"choice-{key}"]
 
 
-def warnings(found: Findings) -> None:
+def warnings(doubts: Sequence[str]) -> None:
     """Say what makes the result doubtful."""
-    for text in found.warnings:
-        st.warning(f"{text[0].upper()}{text[1:]}.", icon=":material/warning:")
+    for text in doubts:
+        st.warning(text, icon=":material/warning:")
 
 
 def downloads(one: SavedExperiment, found: Findings, data: Loaded) -> None:

@@ -82,7 +82,9 @@ def headline(findings: Findings, treatment: str) -> Headline:
     counts = " against ".join(f"{split.observed[arm]:,}" for arm in (treatment, findings.design.control))
     unit = "clusters" if findings.design.cluster else "learners"
     if findings.withheld:
-        detail = f"{findings.warnings[0]}."
+        first_doubt = findings.warnings[0]
+        detail = f"{first_doubt[0].upper()}{first_doubt[1:]}. Were other shares planned, or were versions not given by "
+        detail += "chance? Say so under “More” and compare again."
     else:
         first = next(found for found in findings.comparisons if found.treatment == treatment)
         tested = f"split {'as planned' if split.ok else 'not as planned'} ({probability(split.p_value)})"
@@ -175,6 +177,11 @@ def course(found: Daily) -> Course:
     )
     value, low, high, always_low, always_high = (tuple((scale * column).tolist()) for column in columns)
     return Course(found.days, value, low, high, always_low, always_high, relative)
+
+
+def doubts(findings: Findings) -> list[str]:
+    """Return what makes the result doubtful; a split that isn't as planned is the headline already."""
+    return [f"{text[0].upper()}{text[1:]}." for text in findings.warnings[int(findings.withheld) :]]
 
 
 def course_note(findings: Findings, metric: str, treatment: str) -> str:
