@@ -26,6 +26,7 @@ from core.cli import (  # noqa: F401
     plan,
     power,
     rehearse,
+    report,
     servers,
     sources,
     switch,

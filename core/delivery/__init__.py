@@ -44,6 +44,7 @@ from core.delivery.records import (
     drills,
     incidents,
     latest_verdict,
+    measure_drills,
 )
 from core.delivery.rehearse import Rehearsal, rehearse_groups
 from core.delivery.series import Series
@@ -120,6 +121,7 @@ __all__ = [
     "judge",
     "latest_verdict",
     "load_plan",
+    "measure_drills",
     "open_sources",
     "outlook",
     "parse_plan",

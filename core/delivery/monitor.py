@@ -32,6 +32,7 @@ from core.delivery.service import Deliveries
 from core.delivery.signoff import standing
 from core.delivery.spread import SegmentSums
 from core.delivery.verification import EVALUATIONS, NO_TRAFFIC_SPANS, clean_window
+from core.delivery.wire import finding_facts
 from core.delivery.words import duration
 from core.settings import Settings
 from core.store import (
@@ -102,6 +103,15 @@ class _Watch:
         self.segments: SegmentSums | None = None
         if any(limit.figure is Figure.SEGMENT_SPREAD for limit in limits):
             self.segments = SegmentSums.of(nothing, self.plan.candidate, self.plan.baseline)
+
+    def seen(self, until: float) -> dict[str, dict[str, int]]:
+        """Return by version how many requests this phase has seen until a moment, and of how many learners if told."""
+        sides = ((self.plan.candidate, self.candidate), (self.plan.baseline, self.baseline))
+        counted = {v: {"requests": s.between(self.phase_started, until).total("requests")} for v, s in sides}
+        for version, told in counted.items():
+            if version in self.business:
+                told["learners"] = self.business[version].learners
+        return counted
 
     def refresh(self, deliveries: Deliveries, deployment_id: str, *, with_business: bool) -> None:
         """Add what the store has gained; begin anew when old samples were compacted."""
@@ -358,7 +368,7 @@ class Monitor:
                 since_resumed=max(status.phase_started, status.judged_at or status.phase_started),
             )
             if number is not None:
-                recorded = self._record_checkpoint(status, number, verdict, now - moment)
+                recorded = self._record_checkpoint(status, number, verdict, now - moment, watch)
                 if recorded is None:
                     return None  # a person acted in between: the next tick judges what is then
                 status = recorded
@@ -405,7 +415,9 @@ class Monitor:
                 looks[ends] = status.checkpoints_done  # the end of an extension, after the plan's own checkpoints
         return sorted(looks.items(), key=lambda look: look[0])
 
-    def _record_checkpoint(self, status: Status, number: int, verdict: Verdict, late_s: float) -> Status | None:
+    def _record_checkpoint(
+        self, status: Status, number: int, verdict: Verdict, late_s: float, watch: _Watch
+    ) -> Status | None:
         """Remember what was judged; None, and nothing done, if the deployment was changed meanwhile."""
         record = records.CheckpointRecord(
             status.id, status.attempt, status.phase, number, verdict.at, max(0.0, late_s), verdict
@@ -427,9 +439,9 @@ class Monitor:
                     "late_s": round(record.late_s, 3),
                     "attempt": status.attempt,
                     "revision": after.revision,
-                    "findings": [
-                        {"figure": str(f.figure), "state": str(f.state), "value": f.value} for f in verdict.criteria
-                    ],
+                    "findings": [finding_facts(f) for f in verdict.criteria],
+                    "guardrails": [finding_facts(f) for f in verdict.guardrails],
+                    "seen": watch.seen(verdict.at),
                 }
                 sentence = "; ".join(f.sentence for f in verdict.criteria)
                 tx.append("checkpoint judged", MONITOR, sentence, status.id, data)
@@ -490,6 +502,7 @@ class Monitor:
     def _conclude(
         self, status: Status, kind: str, reason: str, data: Mapping[str, object], verification: str, at: float | None
     ) -> None:
+        exposed = self._exposed(status)
         with self.store.transaction() as tx:
             self._fence(tx)
             before = records.read_status(tx.connection, status.id)
@@ -497,7 +510,19 @@ class Monitor:
                 return
             after = replace(before, revision=before.revision + 1, verification=verification, verified_at=at)
             records.replace_deployment(tx, before, after)
-            tx.append(kind, MONITOR, reason, status.id, {**data, "revision": after.revision})
+            tx.append(kind, MONITOR, reason, status.id, {**data, "exposed": exposed, "revision": after.revision})
+
+    def _exposed(self, status: Status) -> dict[str, int]:
+        """Return how many requests, and of how many learners if told, the candidate answered in the last phase."""
+        assert status.phase_started is not None
+        with self.store.read() as connection:
+            frame = load_samples(connection, status.plan.flag, since=status.phase_started)
+            sums = business_sums(connection, status.id, status.phase_started)
+        of_candidate = np.asarray(frame.version == status.plan.candidate, dtype=bool)
+        told = {"requests": int(frame.select(of_candidate).requests.sum())}
+        if status.plan.candidate in sums:
+            told["learners"] = sums[status.plan.candidate].learners
+        return told
 
     def _forget(self, live: list[Status]) -> None:
         current = {(s.id, s.attempt, s.phase_started) for s in live}

@@ -8,6 +8,10 @@ from typing import Any
 from core.delivery.model import FigureState, Finding, Role, Status, Verdict
 from core.delivery.plan import Figure, Guardrail, Limit
 
+_NUMBERS = (
+    "low", "high", "baseline", "events", "trials", "ratio", "ratio_low", "ratio_high", "p_value", "alpha",
+)  # fmt: skip
+
 
 def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
     """Return a verdict as JSON values; `verdict_from_json` gives the same verdict back."""
@@ -53,6 +57,22 @@ def status_to_json(status: Status) -> dict[str, Any]:
         "phase_ends": status.phase_ends,
         "simulated": plan.simulated,
     }
+
+
+def finding_facts(finding: Finding) -> dict[str, Any]:
+    """Return what the event log keeps of a finding: its numbers and its sentence, without what there is none of."""
+    facts: dict[str, Any] = {
+        "figure": str(finding.figure),
+        "state": str(finding.state),
+        "value": finding.value,
+        "op": finding.limit.op,
+        "limit": finding.limit.value,
+        "sentence": finding.sentence,
+    }
+    facts |= {name: getattr(finding, name) for name in _NUMBERS if getattr(finding, name) is not None}
+    if finding.guardrail is not None:
+        facts |= {"segment": finding.guardrail.segment, "region": finding.guardrail.region}
+    return facts
 
 
 def _finding_to_json(finding: Finding) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from core.store.samples import (
 from core.store.scratch import scratch_database
 from core.store.secretfile import secret_text
 from core.store.store import Store, Tx
-from core.store.transfer import export_log, import_log
+from core.store.transfer import export_log, import_log, read_log
 
 __all__ = [
     "RULES",
@@ -77,6 +77,7 @@ __all__ = [
     "open_engine",
     "quantile_of",
     "read_archive",
+    "read_log",
     "release_lease",
     "remember_batch",
     "replace_file",

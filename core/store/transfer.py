@@ -89,6 +89,17 @@ def import_log(store: Store, path: Path) -> int:
     return head.count
 
 
+def read_log(path: Path) -> list[Event]:
+    """Return the events of an exported log, each verified, without a database.
+
+    Raises:
+        LogFileError: the file isn't an export, or the chain in it is broken.
+        OSError: the file can't be read.
+    """
+    with path.open(encoding="utf-8", errors="surrogateescape") as file:
+        return list(_verified(path.name, file))
+
+
 def _verified(name: str, file: IO[str]) -> Iterator[Event]:
     lines = enumerate(file, start=1)
     line, text = next(lines, (1, ""))

@@ -1,0 +1,104 @@
+"""What a report is made of, whatever it is written as: blocks of text, and figures that know which event they are from.
+
+Markdown and HTML are written from the same document, so that no figure can differ between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from core.store import Event
+
+NOT_RECORDED = "not recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One thing that is said. `source`: the event that it is from; `tone`: "good", "watch", "bad" or "" for neither."""
+
+    text: str
+    source: Event | None = None
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """The sentence on top."""
+
+    cell: Cell
+    kind: str = "lead"
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A few figures that matter most: what each is called, and its value."""
+
+    items: tuple[tuple[str, Cell], ...]
+    kind: str = "numbers"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of cells under headings. `empty`: what is said where there are none."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    empty: str = "None."
+    kind: str = "table"
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """A list of sentences under a heading."""
+
+    title: str
+    items: tuple[Cell, ...]
+    empty: str = "None."
+    kind: str = "points"
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A picture as SVG text, and the same in words for those who can't see it."""
+
+    title: str
+    svg: str
+    words: str
+    kind: str = "chart"
+
+
+Block = Lead | Numbers | Table | Points | Chart
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A whole report. `simulated`: what is made up, "" for nothing; `log`: the events that it was made from."""
+
+    title: str
+    subtitle: str
+    simulated: str
+    blocks: tuple[Block, ...]
+    log: tuple[Event, ...]
+
+    @property
+    def sources(self) -> tuple[Event, ...]:
+        """The events that are cited, in their order."""
+        cited = {cell.source.seq: cell.source for cell in self._cells() if cell.source is not None}
+        return tuple(cited[seq] for seq in sorted(cited))
+
+    def _cells(self) -> Iterator[Cell]:
+        for block in self.blocks:
+            match block:
+                case Lead():
+                    yield block.cell
+                case Numbers():
+                    yield from (cell for _, cell in block.items)
+                case Table():
+                    for row in block.rows:
+                        yield from row
+                case Points():
+                    yield from block.items
+                case Chart():
+                    pass

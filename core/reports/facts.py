@@ -1,0 +1,237 @@
+"""A deployment's events -> what a report needs of them. Pure: the log is all there is, live or exported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.delivery import DRILL_FLAG, Drill, Figure, Phase, Plan, measure_drills, parse_plan
+from core.store import Event
+
+CREATED = "deployment created"
+ENTERED = ("phase started", "retried")
+DECIDED = (*ENTERED, "deployment scheduled", "phase passed", "sign-off asked for", "held", "halted", "resumed",
+           "rolled back", "aborted", "completed")  # fmt: skip
+SIGNED = ("signed off", "sign-off refused")
+
+
+class UnknownDeployment(LookupError):
+    """The log doesn't know which deployment is meant; the text says why, and which it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One figure at one checkpoint, as the log has it; numbers are None where there are none or an old log has none."""
+
+    figure: Figure
+    state: str
+    value: float | None
+    limit: str
+    bound: float | None
+    low: float | None
+    high: float | None
+    baseline: float | None
+    events: int | None
+    trials: int | None
+    ratio: float | None
+    p_value: float | None
+    alpha: float | None
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One checkpoint. `number` from 1; `seen`: by version, requests and learners of the phase, {} in an old log."""
+
+    event: Event
+    attempt: int
+    phase: str
+    number: int
+    of: int
+    state: str
+    late_s: float
+    criteria: tuple[Judged, ...]
+    guardrails: tuple[Judged, ...]
+    seen: dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A decision of a seat. `withdrawn`: the event that took it back; `stands`: it counts at the latest gate."""
+
+    event: Event
+    gate: str
+    seat: str
+    person: str
+    decision: str
+    comment: str
+    withdrawn: Event | None
+    stands: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """An incident with what was done about it; None where it was not."""
+
+    opened: Event
+    closed: Event | None
+    calls: tuple[Event, ...]
+    acknowledged: Event | None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that the log says of one deployment.
+
+    Attributes:
+        created: its first event, which has the plan. log: all of its events. last: the latest of them.
+        phase: the one that it is in, or was last; None before the first. decided: changes of its state.
+        attempt_began: the event with which the present attempt began.
+    """
+
+    id: str
+    plan: Plan
+    created: Event
+    log: tuple[Event, ...]
+    decided: tuple[Event, ...]
+    checkpoints: tuple[Checkpoint, ...]
+    signed: tuple[Signed, ...]
+    gates: tuple[Event, ...]
+    troubles: tuple[Trouble, ...]
+    drills: tuple[Drill, ...]
+
+    @property
+    def last(self) -> Event:
+        """The latest event."""
+        return self.log[-1]
+
+    @property
+    def state(self) -> str:
+        """The state that the latest decision led to."""
+        return str(self.decided[-1].data.get("to", "draft")) if self.decided else "draft"
+
+    @property
+    def phase(self) -> int:
+        """Index of the phase that it is or was in; -1 before the first."""
+        entered = [e for e in self.decided if e.kind in ENTERED]
+        names = [phase.name for phase in self.plan.phases]
+        return names.index(str(entered[-1].data["phase"])) if entered else -1
+
+    @property
+    def attempt_began(self) -> Event | None:
+        """The event with which the present attempt began; None before it has."""
+        return next(
+            (e for e in reversed(self.decided) if e.kind == "retried" or (e.kind in ENTERED and self._is_first(e))),
+            None,
+        )
+
+    def _is_first(self, event: Event) -> bool:
+        return event.data.get("phase") == self.plan.phases[0].name
+
+    @property
+    def following(self) -> Phase | None:
+        """The phase that comes next; None after the last one."""
+        at = self.phase + 1
+        return self.plan.phases[at] if at < len(self.plan.phases) else None
+
+    @property
+    def gate(self) -> Event | None:
+        """The latest request for sign-off; None where there was none."""
+        return self.gates[-1] if self.gates else None
+
+    def opens(self, phase: Phase) -> float | None:
+        """Return the plan time at which a phase may begin at the earliest; None: once the one before is passed."""
+        if phase.starts is None or self.plan.skip_gaps:
+            return None
+        first, began = self.plan.phases[0].starts, self.attempt_began
+        return phase.starts + (began.at - first if began is not None and first is not None else 0.0)
+
+
+def choose(log: Sequence[Event], deployment: str | None) -> str:
+    """Return which deployment of a log is meant: the one named, or else its latest that is no drill.
+
+    Raises:
+        UnknownDeployment: there is none.
+    """
+    made = [e for e in log if e.kind == CREATED and e.data.get("flag") != DRILL_FLAG]
+    if deployment is None and made:
+        return made[-1].deployment
+    if deployment is not None and any(e.kind == CREATED and e.deployment == deployment for e in log):
+        return deployment
+    if not made:
+        raise UnknownDeployment("the log has no deployment yet")
+    known = ", ".join(e.deployment for e in made[-5:])
+    raise UnknownDeployment(f"the log has no deployment {deployment!r}; it has: {known}")
+
+
+def facts_of(log: Sequence[Event], deployment: str) -> Facts:
+    """Read what a log, oldest first, says of a deployment.
+
+    Raises:
+        UnknownDeployment: it says nothing of it.
+    """
+    mine = tuple(e for e in log if e.deployment == deployment)
+    created = next((e for e in mine if e.kind == CREATED), None)
+    if created is None:
+        raise UnknownDeployment(f"the log has no deployment {deployment!r}")
+    gates = tuple(e for e in mine if e.kind == "sign-off asked for")
+    return Facts(
+        deployment,
+        parse_plan(str(created.data["plan"]), "the plan in the log"),
+        created,
+        mine,
+        tuple(e for e in mine if e.kind in DECIDED),
+        tuple(_checkpoint(e) for e in mine if e.kind == "checkpoint judged"),
+        tuple(_signed(e, mine, gates) for e in mine if e.kind in SIGNED),
+        gates,
+        tuple(_trouble(e, mine) for e in mine if e.kind == "incident opened"),
+        tuple(measure_drills(mine)),
+    )
+
+
+def _checkpoint(event: Event) -> Checkpoint:
+    data = event.data
+    return Checkpoint(
+        event, int(data["attempt"]), data["phase"], int(data["number"]), int(data["of"]), data["state"],
+        float(data.get("late_s", 0.0)), tuple(_judged(f) for f in data["findings"]),
+        tuple(_judged(f) for f in data.get("guardrails", ())), data.get("seen", {}),
+    )  # fmt: skip
+
+
+def _judged(told: dict[str, Any]) -> Judged:
+    get = told.get
+    return Judged(
+        Figure(str(told["figure"])), str(told["state"]), get("value"), str(get("op", "")), get("limit"), get("low"),
+        get("high"), get("baseline"), get("events"), get("trials"), get("ratio"), get("p_value"), get("alpha"),
+        str(get("sentence", "")),
+    )  # fmt: skip
+
+
+def _signed(event: Event, log: tuple[Event, ...], gates: tuple[Event, ...]) -> Signed:
+    data = event.data
+    back = next(
+        (
+            e
+            for e in log
+            if e.seq > event.seq
+            and e.kind == "sign-off withdrawn"
+            and (e.data["gate"], e.data["seat"], e.data["person"]) == (data["gate"], data["seat"], data["person"])
+        ),
+        None,
+    )
+    current = bool(gates) and gates[-1].data.get("gate") == data["gate"]
+    return Signed(
+        event, data["gate"], data["seat"], data["person"], data["decision"], event.reason, back,
+        current and back is None,
+    )  # fmt: skip
+
+
+def _trouble(opened: Event, log: tuple[Event, ...]) -> Trouble:
+    mine = [e for e in log if e.data.get("incident") == opened.data["incident"]]
+    return Trouble(
+        opened,
+        next((e for e in mine if e.kind == "incident closed"), None),
+        tuple(e for e in mine if e.kind == "called"),
+        next((e for e in mine if e.kind == "acknowledged"), None),
+    )

@@ -1,0 +1,250 @@
+"""The reports there are, by name: each a function from facts to a document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.delivery import SignOff, words
+from core.delivery.quantities import say_duration, say_moment, say_share
+from core.reports import parts
+from core.reports.charts import TONES
+from core.reports.document import NOT_RECORDED, Block, Cell, Document, Lead, Numbers, Points, Table
+from core.reports.facts import Facts
+from core.reports.verdict import decision, open_risks
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A report: what it is, and how it is made."""
+
+    about: str
+    build: Callable[[Facts], Document]
+
+
+def canary(facts: Facts) -> Document:
+    """Return all there is: the decisions, every checkpoint with its figures, incidents, signatures."""
+    last = facts.checkpoints[-1] if facts.checkpoints else None
+    blocks: list[Block] = [Lead(decision(facts)), parts.ramp_chart(facts)]
+    if last is not None:
+        blocks.append(parts.criteria(last, f"Criteria at checkpoint {last.number} of {last.phase}"))
+        if last.guardrails:
+            blocks.append(parts.guardrails(last))
+    rows = []
+    for c in facts.checkpoints:
+        learners, requests = parts.exposure(facts, c)
+        met = sum(j.state == "pass" for j in c.criteria)
+        measured = sum(j.state != "not measured" for j in c.criteria)
+        rows.append((
+            parts.when(c.event), Cell(f"{c.phase}, {c.number} of {c.of}", c.event),
+            Cell(c.state, c.event, _tone(c.state)),
+            Cell(f"{met} of {measured} measured", c.event), learners, requests,
+        ))  # fmt: skip
+    columns = ("when", "checkpoint", "state", "criteria met", "learners", "requests")
+    blocks.append(Table("Checkpoints", columns, tuple(rows), "None was judged yet."))
+    blocks += [*parts.courses(facts), parts.decisions(facts), parts.incidents(facts)]
+    if facts.gates or facts.signed:
+        blocks.append(parts.signatures(facts))
+    return parts.document("Canary report", facts, blocks)
+
+
+def schedule(facts: Facts) -> Document:
+    """Return what comes next: when, for whom, judged when and by what, who signs."""
+    following, source = facts.following, facts.created
+    if facts.state in {"completed", "rolled back", "aborted"} or following is None:
+        said = f"Nothing comes next: it is {facts.state}."
+        if facts.state not in {"completed", "rolled back", "aborted"}:
+            said = f"No phase comes after {facts.plan.phases[facts.phase].name}: its criteria complete the roll-out."
+        blocks: list[Block] = [Lead(Cell(said, facts.last))]
+    else:
+        opens = facts.opens(following)
+        begins = "as soon as it is passed" if opens is None else f"at {say_moment(opens)} at the earliest"
+        if facts.phase < 0:
+            begins = "when it is started" if opens is None else f"as planned, {say_moment(opens)}"
+        said = f"Next: {following.name}, {say_share(following.share)} of the learners, {begins}."
+        learners = Cell(NOT_RECORDED)
+        if facts.checkpoints:
+            seen = facts.checkpoints[-1].seen.values()
+            if seen and all("learners" in s for s in seen):
+                total = sum(s["learners"] for s in seen)
+                text = f"about {words.count(total * following.share)} of {words.count(total)} seen in the phase before"
+                learners = Cell(text, facts.checkpoints[-1].event)
+        asked = following.sign_off
+        here = facts.plan.phases[facts.phase].sign_off if facts.phase >= 0 else None
+        blocks = [
+            Lead(Cell(said, source)),
+            Numbers((
+                ("share", Cell(say_share(following.share), source)),
+                ("learners", learners),
+                ("lasts", Cell("for good" if following.permanent else say_duration(following.lasts_s), source)),
+                ("signs before it", Cell(_seats(here), source)),
+                ("signs after it", Cell(_seats(asked), source)),
+            )),
+            Table(
+                "Checkpoints", ("", "after", "planned"),
+                tuple(
+                    (Cell(f"{n}"), Cell(say_duration(after), source),
+                     Cell("when it has begun" if opens is None else say_moment(opens + after), source))
+                    for n, after in enumerate(following.checkpoints, start=1)
+                ),
+            ),
+            Points("Criteria", tuple(Cell(parts.limit(c), source) for c in following.criteria)),
+        ]  # fmt: skip
+    acting = (f"{parts.limit(t.limit)} for {say_duration(t.hold_s)}: {t.then}" for t in facts.plan.triggers)
+    against = (
+        f"{g.figure.label}{words.place(g)}, {words.margin(g)} the baseline's: else {g.then}"
+        for g in facts.plan.guardrails
+    )
+    blocks.append(Points("At once, in every phase", tuple(Cell(text, source) for text in (*acting, *against))))
+    rows = tuple(parts.schedule_row(facts, i) for i in range(len(facts.plan.phases)))
+    blocks.append(Table("The whole plan", ("phase", "learners", "lasts", "checkpoints after", "signs"), rows))
+    return parts.document("Next-phase schedule", facts, blocks)
+
+
+def summary(facts: Facts) -> Document:
+    """Return one page: the decision in a sentence, five numbers, open risks."""
+    last = facts.checkpoints[-1] if facts.checkpoints else None
+    learners, requests = parts.exposure(facts, last)
+    share = float(facts.decided[-1].data.get("share_to", 0.0)) if facts.decided else 0.0
+    met = Cell("no checkpoint yet")
+    if last is not None:
+        measured = [j for j in last.criteria if j.state != "not measured"]
+        met = Cell(
+            f"{sum(j.state == 'pass' for j in measured)} of {len(measured)} measured", last.event, _tone(last.state)
+        )
+    opened = [t for t in facts.troubles if t.closed is None]
+    latest = facts.decided[-1] if facts.decided else None
+    trouble = facts.troubles[-1].opened if facts.troubles else None
+    blocks: list[Block] = [
+        Lead(decision(facts)),
+        Numbers((
+            ("learners with the candidate now", Cell(words.percent(share), latest)),
+            ("criteria met, last checkpoint", met),
+            ("learners the candidate had, that phase", learners),
+            ("requests it answered, that phase", requests),
+            ("incidents", Cell(f"{len(facts.troubles)}, {len(opened)} open", trouble, "bad" if opened else "")),
+        )),
+        parts.ramp_chart(facts),
+        Points("Open risks", open_risks(facts), "None that the log knows of."),
+    ]  # fmt: skip
+    return parts.document("Executive summary", facts, blocks)
+
+
+def sign_off(facts: Facts) -> Document:
+    """Return the sign-off sheet: who is asked, what they decided and saw, bound by which hash."""
+    gate = facts.gate
+    if gate is None:
+        asks = [p.name for p in facts.plan.phases if p.sign_off is not None]
+        said = (
+            f"Nobody has been asked yet; the plan asks after {', '.join(asks)}."
+            if asks
+            else ("This plan asks nobody for sign-off.")
+        )
+        return parts.document("Sign-off sheet", facts, [Lead(Cell(said, facts.created))])
+    phase = next(p for p in facts.plan.phases if p.name == gate.data["phase"])
+    asked = phase.sign_off
+    assert asked is not None
+    standing = {s.seat: s for s in facts.signed if s.stands}
+    went = sum(s.decision == "go" for s in standing.values())
+    refused = sum(s.decision != "go" for s in standing.values())
+    said = f"{phase.name}: {went} of {asked.quorum} say go" + (f", {refused} no-go" if refused else "")
+    rows = []
+    for seat in asked.seats:
+        s = standing.get(seat)
+        rows.append(
+            (Cell(seat), Cell("still to decide", tone="watch"), Cell(""), Cell(""), Cell(""))
+            if s is None
+            else (Cell(seat, s.event), Cell(s.decision, s.event, "good" if s.decision == "go" else "bad"),
+                  Cell(s.person, s.event), Cell(s.comment, s.event), parts.when(s.event))
+        )  # fmt: skip
+    blocks: list[Block] = [
+        Lead(Cell(f"{said}.", gate)),
+        Numbers(
+            (("quorum", Cell(f"{asked.quorum} of {len(asked.seats)}", facts.created)), ("asked", parts.when(gate)))
+        ),
+        Table("Seats", ("seat", "decision", "who", "comment", "when"), tuple(rows)),
+        Points("Bound to", (Cell(f"gate {gate.data.get('gate', NOT_RECORDED)}", gate),)),
+    ]
+    seen = [c for c in facts.checkpoints if c.phase == phase.name and c.attempt == gate.data.get("attempt")]
+    if seen:
+        blocks.append(parts.criteria(seen[-1], f"Evidence: checkpoint {seen[-1].number} of {phase.name}"))
+    blocks.append(parts.signatures(facts))
+    return parts.document("Sign-off sheet", facts, blocks)
+
+
+def rollback(facts: Facts) -> Document:
+    """Return the report after a rollback: what decided it, how long each step took, whom it touched."""
+    back = next((e for e in reversed(facts.decided) if e.kind == "rolled back"), None)
+    if back is None:
+        said = f"It was not rolled back: it is {facts.state}."
+        return parts.document("Post-rollback report", facts, [Lead(Cell(said, facts.last))])
+    drill = facts.drills[0]
+    after = [e for e in facts.log if e.seq > back.seq]
+    switched = next((e for e in after if e.kind == "traffic switched" and e.data["share"] == 0), None)
+    shown = next((e for e in after if e.kind in {"rollback verified", "rollback unverified"}), None)
+    exposed = shown.data.get("exposed", {}) if shown is not None else {}
+    took = (
+        Cell("not read back yet", tone="bad")
+        if drill.switched_wall_s is None
+        else Cell(_after(drill.switched_wall_s), switched)
+    )
+    clean = Cell("not shown yet", tone="watch")
+    if drill.verified_plan_s is not None:
+        clean = Cell(f"{_after(drill.verified_plan_s)} of plan time", shown, "good")
+    elif drill.unverified and shown is not None:
+        clean = Cell(drill.unverified, shown, "watch")
+    who = "a person" if drill.by_person else "the monitor"
+    blocks: list[Block] = [
+        Lead(Cell(f"Rolled back by {back.actor} ({who}) at {say_moment(back.at)}: {back.reason}.", back, "bad")),
+        Numbers((
+            ("learners before → after", Cell(
+                f"{words.percent(back.data['share_from'])} → {words.percent(back.data['share_to'])}", back)),
+            ("switch read back", took),
+            ("first clean window", clean),
+            ("learners who had the candidate, last phase", _told(exposed, "learners", shown)),
+            ("requests it answered, last phase", _told(exposed, "requests", shown)),
+        )),
+        parts.ramp_chart(facts),
+    ]  # fmt: skip
+    seen = [c for c in facts.checkpoints if c.event.seq < back.seq]
+    if seen:
+        title = f"The figures at the checkpoint before: {seen[-1].number} of {seen[-1].phase}"
+        blocks.append(parts.criteria(seen[-1], title))
+    blocks += [parts.incidents(facts), parts.decisions(facts)]
+    return parts.document("Post-rollback report", facts, blocks)
+
+
+KINDS: dict[str, Kind] = {
+    "canary": Kind("everything: decisions, checkpoints with their figures, incidents, signatures", canary),
+    "schedule": Kind("the next phase: when, for how many learners, judged by what, who signs", schedule),
+    "summary": Kind("one page: the decision in a sentence, five numbers, open risks", summary),
+    "sign-off": Kind("the sign-off sheet: seats, decisions, comments, the hash they are bound to", sign_off),
+    "rollback": Kind("after a rollback: why, how long each step took, whom it touched", rollback),
+}
+"""The reports there are, by the name they are asked for by."""
+
+
+def build(kind: str, facts: Facts) -> Document:
+    """Return a report; `kind` is one of `KINDS`."""
+    return KINDS[kind].build(facts)
+
+
+def _tone(state: str) -> str:
+    return TONES.get(state, "")
+
+
+def _seats(asked: SignOff | None) -> str:
+    return "nobody" if asked is None else f"{asked.quorum} of {', '.join(asked.seats)}"
+
+
+def _after(seconds: float) -> str:
+    """Say how long after the decision."""
+    if seconds < 0.001:
+        return "at the decision"
+    return f"{seconds * 1000:.0f} ms after" if seconds < 0.1 else f"{words.duration(seconds)} after"
+
+
+def _told(exposed: dict[str, int], name: str, source: object) -> Cell:
+    if name not in exposed:
+        return Cell(NOT_RECORDED)
+    return Cell(words.count(exposed[name]), source)  # type: ignore[arg-type]
