@@ -205,6 +205,6 @@ def _print_status(service: Deliveries, status: Status, verdict: Verdict | None) 
     table = Table(title=f"judged {duration(max(0.0, now - verdict.at))} ago", title_justify="left")
     for heading in ("", "figure", "state", "why"):
         table.add_column(heading)
-    for finding in (*verdict.criteria, *verdict.triggers):
+    for finding in (*verdict.criteria, *verdict.triggers, *verdict.guardrails):
         table.add_row(str(finding.role), finding.figure.label, str(finding.state), escape(finding.sentence))
     out.print(table)
