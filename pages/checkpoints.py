@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.web import html, parts, reading
+from core.web import html, parts, reading, reporting
 from core.web.views import checkpoints as view
 
 deployment = parts.shown()
@@ -16,6 +16,7 @@ found = reading.snapshot(deployment)
 attempts = view.attempts(found.status, found.checkpoints)
 with st.container(horizontal=True, vertical_alignment="center"):
     parts.choose_deployment(deployment)
+    reporting.offer(deployment)
     attempt = attempts[0]
     if len(attempts) > 1:
         attempt = st.selectbox(

@@ -17,6 +17,7 @@ __all__ = [
     "parts",
     "reading",
     "rehearsing",
+    "reporting",
     "server",
     "signin",
     "signoff_parts",

@@ -22,6 +22,18 @@ def test_checkpoints_are_report_cards(server: Server, running: Rollout, visit: V
     expect(page.locator(".cc-card").first).to_contain_text("error rate")
 
 
+def test_a_report_is_one_file_that_needs_nothing_else(server: Server, running: Rollout, visit: Visit) -> None:
+    page = visit().open(f"{server.url}/checkpoints?deployment={running.id}")
+    page.get_by_role("button", name="Reports").click()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download").click()
+    text = waiting.value.path().read_text()
+    assert "simulated" in text.lower()
+    assert running.id in text
+    assert "<script" not in text
+    assert 'src="http' not in text
+
+
 def test_history_is_filtered_linked_and_downloaded(server: Server, running: Rollout, visit: Visit) -> None:
     page = visit().open(f"{server.url}/history?deployment={running.id}&kind=phase+started")
     expect(page.locator(".cc-seal")).to_contain_text("unbroken chain")

@@ -1,0 +1,45 @@
+"""Reports of a deployment, made at the click from its events, for the pages to offer."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.delivery import PlanError
+from core.reports import KINDS, UnknownDeployment, as_html, as_markdown, build, facts_of
+from core.store import StoreUnavailable, events
+from core.web import reading
+
+_FORMATS = {"HTML": ("html", "text/html"), "Markdown": ("md", "text/markdown")}
+
+
+def offer(deployment: str) -> None:
+    """Offer every report of a deployment as a download: one file that needs nothing else."""
+    with st.popover("Reports", icon=":material/description:"):
+        kind = st.selectbox(
+            "Report", list(KINDS), format_func=lambda name: name.replace("-", " ").capitalize(), key="report"
+        )
+        st.caption(KINDS[kind].about)
+        form = st.segmented_control("As", list(_FORMATS), default="HTML", required=True, key="report-form")
+        ending, mime = _FORMATS[form]
+        st.download_button(
+            "Download",
+            data=lambda: document(deployment, kind, html=ending == "html"),
+            file_name=f"{kind}-{deployment}.{ending}",
+            mime=mime,
+            icon=":material/download:",
+            type="primary",
+            on_click="ignore",
+            key="report-download",
+            help="`canary report` writes the same bytes, also from an exported log.",
+        )
+
+
+def document(deployment: str, kind: str, *, html: bool) -> str:
+    """Return a report's text; a sentence where there is nothing to report on."""
+    try:
+        with reading.store().read() as connection:
+            found = facts_of(events(connection), deployment)
+        made = build(kind, found)
+    except (UnknownDeployment, PlanError, StoreUnavailable) as error:
+        return f"No report: {error}\n"
+    return as_html(made) if html else as_markdown(made)
