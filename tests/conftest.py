@@ -74,15 +74,11 @@ def database(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.Mon
     cluster: Cluster = request.getfixturevalue("postgres")
     name = cluster.create(TEMPLATE)
     monkeypatch.setenv("CANARY_DATABASE_URL", cluster.url(name))
+    # On a busy machine an evaluation may wait: these tests hold what it answers, not how soon.
+    monkeypatch.setattr(rows, "ANSWER_S", 10.0)
     get_settings.cache_clear()
     yield cluster.url(name)
     cluster.drop(name)
-
-
-@pytest.fixture
-def patient_flags(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a flag's evaluation wait for a server on a busy machine: for tests of what it answers, not of how soon."""
-    monkeypatch.setattr(rows, "ANSWER_S", 10.0)
 
 
 @pytest.fixture

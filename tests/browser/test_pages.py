@@ -1,4 +1,4 @@
-"""Checkpoints, History and System in a real browser."""
+"""Checkpoints, History, System and Settings in a real browser."""
 
 from __future__ import annotations
 
@@ -93,3 +93,11 @@ def test_sources_are_seen_and_a_query_is_tried(serve: Callable[..., Server], vis
     finally:
         prometheus.stop()
         target.down()
+
+
+def test_the_settings_page_examines(server: Server, running: Rollout, visit: Visit) -> None:
+    page = visit(width=390, height=844).open(f"{server.url}/settings")
+    expect(page.get_by_text("where state lives: database, anchor, tokens, logs, caches")).to_be_visible()
+    page.locator(".st-key-examine button:visible").click()
+    expect(page.locator(".cc-headline")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("cell", name="event log")).to_be_visible()

@@ -19,7 +19,7 @@ from core.store import events, make_backup, verify_log
 from core.traffic import SwitchError
 from tests.delivery.acting import open_deliveries, plan
 
-pytestmark = pytest.mark.usefixtures("database", "patient_flags")
+pytestmark = pytest.mark.usefixtures("database")
 
 
 @pytest.fixture

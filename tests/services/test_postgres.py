@@ -312,19 +312,19 @@ def test_a_server_that_hangs_costs_an_evaluation_little_and_a_caller_a_bounded_t
 ) -> None:
     proxy, deliveries = proxied
     flags = deliveries.switch
-    monkeypatch.setattr("core.store.server.ANSWER_S", 1.0)
+    monkeypatch.setattr("core.store.server.ANSWER_S", 3.0)
     status = deliveries.create(plan(), "cli:test")
     assert flags.evaluate("analyzer", "u1").value == "original"
     proxy.swallows = True
     began = time.monotonic()
     given = flags.evaluate("analyzer", "u1")
     assert (given.value, bool(given.stale)) == ("original", True)
-    assert time.monotonic() - began < 0.9  # 0.15 s on a machine that isn't busy
+    assert time.monotonic() - began < 2.0  # 0.15 s on a machine that isn't busy
     began = time.monotonic()
     with pytest.raises(StoreUnavailable, match="can't be reached") as refused:
         deliveries.status(status.id)
     assert refused.value.trouble is Trouble.UNREACHABLE
-    assert time.monotonic() - began < 8  # an answer that doesn't come, and then a connection that isn't made
+    assert time.monotonic() - began < 12  # an answer that doesn't come, and then a connection that isn't made
     began = time.monotonic()
     with pytest.raises(StoreUnavailable):
         deliveries.status(status.id)

@@ -263,6 +263,7 @@ def test_a_missing_anchor_is_a_warning_that_stays(written, url):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"count": 1}', '{"count": "x", "hash": ""}'])
+@pytest.mark.sqlite
 def test_a_damaged_anchor_is_a_problem_and_stays_as_evidence(written, text):
     (written.home / FILE).write_text(text)
     assert "can't be read as an anchor" in found(written)[1]

@@ -119,6 +119,7 @@ HASHED = ("seq", "at", "wall", "deployment", "kind", "actor", "reason")
         (replaced(6, ""), 6, "not JSON"),
     ],
 )
+@pytest.mark.sqlite
 def test_a_corrupted_file_names_line_and_reason_and_imports_nothing(empty, exported, corrupt, line, reason):
     lines = exported.splitlines()
     corrupt(lines)

@@ -74,6 +74,7 @@ def test_settings_that_do_not_fit(home: Path, settings: dict[str, Any], said: st
         ),
     ],
 )
+@pytest.mark.sqlite
 def test_values_that_cannot_be_used(home: Path, store: Store, settings: dict[str, Any], said: str) -> None:
     with pytest.raises(SwitchSettings, match=said):
         chosen(home, store, **{"switch": "haproxy", "haproxy_sockets": ("/run/a.sock",)} | settings)

@@ -23,7 +23,7 @@ KEYS = [f"learner-{n}" for n in range(2000)]
 
 
 @pytest.fixture
-def flags(store: Store, patient_flags: None) -> Iterator[FlagService]:
+def flags(store: Store) -> Iterator[FlagService]:
     service = FlagService(store)
     yield service
     service.close()
@@ -53,6 +53,7 @@ def test_every_commit_is_seen_by_the_next_evaluation(flags: FlagService, put: Pu
         assert abs(got - share) < 0.03
 
 
+@pytest.mark.sqlite
 def test_each_step_is_a_superset_of_the_last(flags: FlagService, put: Put) -> None:
     before: set[str] = set()
     for share in (0.0, 0.01, 0.1, 0.5, 1.0):
@@ -214,6 +215,7 @@ def test_a_locked_database_holds_up_one_caller_for_a_moment_and_the_others_not_a
     flags.close()
 
 
+@pytest.mark.sqlite
 def test_threads_share_one_service(flags: FlagService, put: Put) -> None:
     put("d1", share=0.5)
     expected = [flags.evaluate("analyzer", key).value for key in KEYS]

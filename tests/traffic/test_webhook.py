@@ -164,6 +164,7 @@ def test_one_that_hangs_or_is_gone_costs_the_time_out(flags: FlagService, receiv
         (b"x" * 100_000, "answers more than 65,536 bytes"),
     ],
 )
+@pytest.mark.sqlite
 def test_an_answer_that_tells_nothing(flags: FlagService, receiver: Receiver, answer: bytes, said: str) -> None:
     receiver.answer = answer
     with pytest.raises(SwitchError, match=said) as raised:

@@ -52,6 +52,7 @@ def test_a_plan_that_is_wrong_is_told_line_by_line(api: Any, plan_text: str) -> 
 @pytest.mark.parametrize(
     "text", ["", "[", "a: &a [*a]", "- " * 5000, "!!python/object:os.system {}", "\u0000", "name: x"]
 )
+@pytest.mark.sqlite
 def test_what_is_no_plan_is_refused(api: Any, text: str) -> None:
     assert api.post(ROOT, "act", {"plan": text}).status_code == 422
     assert api.get(ROOT).json() == {"deployments": []}
@@ -80,6 +81,7 @@ def test_the_log_names_the_token_and_no_parameter_changes_that(api: Any, running
 
 @pytest.mark.parametrize("action", ["rollback", "abort"])
 @pytest.mark.parametrize("reason", ["", "  \n "])
+@pytest.mark.sqlite
 def test_harm_needs_a_reason(api: Any, running: str, action: str, reason: str) -> None:
     assert act(api, running, action, reason=reason).status_code == 422
     assert api.deliveries.status(running).share == 0.01
@@ -108,6 +110,7 @@ def test_who_looked_at_an_older_state_has_to_look_again(api: Any, running: str) 
 
 
 @pytest.mark.parametrize("action", ["complete", "delete", "ROLLBACK", "roll back", "halt"])
+@pytest.mark.sqlite
 def test_only_what_people_can_do(api: Any, running: str, action: str) -> None:
     assert act(api, running, action, reason="x").status_code == 422
 
@@ -127,12 +130,14 @@ def test_only_what_people_can_do(api: Any, running: str, action: str) -> None:
         {"by_person": False},
     ],
 )
+@pytest.mark.sqlite
 def test_a_command_that_makes_no_sense_is_refused(api: Any, running: str, wrong: dict[str, Any]) -> None:
     assert act(api, running, "rollback", **{"reason": "x"} | wrong).status_code == 422
     assert api.deliveries.status(running).share == 0.01
 
 
 @pytest.mark.parametrize("body", [None, [], "x", 1, True])
+@pytest.mark.sqlite
 def test_a_body_that_is_no_object_is_refused(api: Any, running: str, body: Any) -> None:
     assert api.post(f"{ROOT}/{running}/hold", "act", body).status_code == 422
 
@@ -175,6 +180,7 @@ def test_events_are_given_page_by_page(api: Any, running: str) -> None:
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=1e9", "after=-1", f"after={10**40}", "after=x"])
+@pytest.mark.sqlite
 def test_pages_have_bounds(api: Any, running: str, query: str) -> None:
     assert api.get(f"{ROOT}/{running}/events?{query}").status_code == 422
 
@@ -184,6 +190,7 @@ def test_checkpoints_are_empty_before_the_first(api: Any, running: str) -> None:
 
 
 @pytest.mark.parametrize("learner", ["u1", "a/b", "mailto:a@b.example", "..", "%00", "%F0%9F%90%A4", "%ff"])
+@pytest.mark.sqlite
 def test_any_learner_has_a_version(api: Any, running: str, learner: str) -> None:
     answer = api.get(f"/api/v1/learners/{learner}")
     if learner == "..":  # clients take it for the folder above
@@ -198,6 +205,7 @@ def test_a_learner_of_an_unknown_flag_is_not_found(api: Any, running: str) -> No
     assert api.get("/api/v1/learners/u1?flag=other").status_code == 404
 
 
+@pytest.mark.sqlite
 def test_a_learner_has_the_cohort_of_the_newest_run(api: Any, running: str) -> None:
     assert api.get("/api/v1/learners/u001").json()["cohort"] is None
     run = keep(api.store, population())

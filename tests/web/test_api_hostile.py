@@ -170,6 +170,7 @@ def test_a_flag_by_any_name_is_not_found_as_ofrep_says(api: Any, running: str, k
     "header", ["Authorization", "Content-Type", "Origin", "If-None-Match", "Content-Length", "Host"]
 )
 @pytest.mark.parametrize("value", ["\xff\xfe", "x" * 5000, ",;=\"'", "-1", "1e3"])
+@pytest.mark.sqlite
 def test_any_header_is_answered(api: Any, target: str, header: str, value: str) -> None:
     body = json.dumps({"context": {"targetingKey": "u"}}).encode()
     headers = {header.encode(): value.encode("latin-1")}

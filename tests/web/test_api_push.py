@@ -68,6 +68,7 @@ def test_a_draft_of_the_next_version_does_not_hide_what_the_present_one_does(
 
 
 @pytest.mark.parametrize(("value", "status"), [(0.9995, 200), (1.0, 200), (99.95, 422), (-0.1, 422)])
+@pytest.mark.sqlite
 def test_a_share_in_per_cent_is_refused_before_it_passes_for_a_good_one(
     api: Any, running: str, value: float, status: int
 ) -> None:
@@ -193,6 +194,7 @@ def test_a_histogram_comes_over_as_it_is(api: Any, running: str) -> None:
         {"p99": 1.0},
     ],
 )
+@pytest.mark.sqlite
 def test_a_sample_that_makes_no_sense_is_refused_whole_and_named(api: Any, running: str, wrong: dict[str, Any]) -> None:
     refused = api.post(SAMPLES, "push", {"flag": "analyzer", "samples": [sample(id="good"), sample() | wrong]})
     assert refused.status_code == 422
@@ -217,6 +219,7 @@ def test_a_sample_that_makes_no_sense_is_refused_whole_and_named(api: Any, runni
         {"user": "u1"},
     ],
 )
+@pytest.mark.sqlite
 def test_a_record_that_makes_no_sense_is_named(api: Any, running: str, wrong: dict[str, Any]) -> None:
     refused = api.post(REQUESTS, "push", batch(request(), request(**wrong)))
     assert refused.status_code == 422
