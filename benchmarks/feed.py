@@ -102,7 +102,7 @@ def _batch(server: Server, rng: np.random.Generator) -> dict[str, Any]:
             "latency_ms": min(190.0, float(rng.lognormal(3.0, 0.5))),
             "segment": f"segment-{rng.integers(SEGMENTS)}",
             "compared": version == plan.candidate,
-            "revenue": float(rng.gamma(2.0, 0.1)),
+            "revenue": 0.0,  # learners are drawn for each request: revenue a learner would differ between versions
             "cost": 0.01,
         }
         for version, rate in rates.items()

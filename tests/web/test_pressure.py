@@ -31,6 +31,7 @@ def batch(number: int) -> dict[str, Any]:
     return {"batch": f"b{number}", "flag": "analyzer", "requests": [record]}
 
 
+@pytest.mark.sqlite
 def test_too_many_pushes_at_once_are_told_when_to_come_back(api: Any, running: str, locked: Any) -> None:
     async def ask() -> tuple[list[httpx.Response], list[httpx.Response], float, httpx.Response]:
         transport = httpx.ASGITransport(api.app)
