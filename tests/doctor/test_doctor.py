@@ -239,3 +239,24 @@ def test_as_typed(home: Path, deliveries: Deliveries) -> None:
     result = run(app, ["doctor"])
     assert result.exit_code == 0, result.output  # type: ignore[attr-defined]
     assert "0 failed" in result.output  # type: ignore[attr-defined]
+
+
+def test_whether_somebody_would_be_called(home: Path) -> None:
+    open_deliveries(home).store.close()
+    assert grade(Settings(home=home), "notifications") == (
+        Grade.OK,
+        "there is no roster: nobody is called about an incident",
+    )
+    assert grade(Settings(home=home, host="10.0.0.5"), "notifications")[0] is Grade.WARNING
+    roster = home / "roster.yaml"
+    people = 'people:\n  alice: {address: alice@example.com, urls: ["json://127.0.0.1:9/x"]}\nshifts:\n'
+    always = "".join(f"  {level}: [{{who: alice}}]\n" for level in ("primary", "secondary", "escalation"))
+    for written, worst, said in (
+        (people + always, Grade.OK, "primary alice"),
+        (people + "  primary: [{who: alice}]\n", Grade.WARNING, "nobody is on call as secondary or escalation"),
+        (people + "  primary: [{who: alise}]\n", Grade.FAILED, 'did you mean "alice"?'),
+    ):
+        roster.write_text(written)
+        found, says = grade(Settings(home=home, roster=roster), "notifications")
+        assert found is worst
+        assert said in says
