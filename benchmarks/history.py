@@ -1,6 +1,6 @@
 """A home in which a ramp has been under way for four hours: the state that everything is measured in.
 
-8 segments x 2 versions x 480 spans of 30 s, and 20,000 learners with their revenue. Made up; from a fixed seed.
+8 segments x 2 versions x 480 spans of 30 s, and 20,000 learners with their totals. Made up; from a fixed seed.
 """
 
 from __future__ import annotations
@@ -120,13 +120,13 @@ def _add_learners(store: Store, status: Status) -> None:
     assert status.phase_started is not None
     rng = np.random.default_rng(2)
     candidates = rng.random(LEARNERS) < status.share
-    requests, revenue = rng.poisson(20.0, LEARNERS), rng.gamma(2.0, 3.0, LEARNERS)
+    requests = rng.poisson(20.0, LEARNERS)
     totals = [
         LearnerTotals(
             f"{i:032x}",
             status.plan.candidate if candidates[i] else status.plan.baseline,
             int(requests[i]),
-            float(revenue[i]),
+            0.0,  # the feed draws learners for each request, so that revenue a learner would differ
             0.5,
         )
         for i in range(LEARNERS)

@@ -69,7 +69,8 @@ def test_killed_at_random_moments_nothing_is_lost_or_done_twice(home, database, 
     assert codes == [0, 0]
     assert gaps, summary
     # The lease runs out at most LEASE_S after the last beat; the one standing by then needs one tick.
-    assert max(gaps) < LEASE_S + 2.0, summary
+    # A kill may hit leader and stand-by: then the gap has the start of a process in it, seconds on a busy machine.
+    assert max(gaps) < LEASE_S + 6.0, summary
     assert {State.COMPLETED, State.ROLLED_BACK} & {s.state for s in deliveries.all()}
     deliveries.store.close()
 
