@@ -32,11 +32,13 @@ def test_killed_at_random_moments_nothing_is_lost_or_done_twice(home, database, 
     dice = random.Random(seed)
     deliveries = open_deliveries(home, SPEED)
     pusher = Pusher(deliveries.store)
+    began = time.monotonic()
     monitors = [_start(home), _start(home)]
     gaps, kills = [], 0
     try:
         _deploy(deliveries, pusher, dice)
         _run(deliveries, pusher, dice, until=lambda: _lease(deliveries) is not None, at_most_s=30)
+        starting_s = time.monotonic() - began
         while kills < wanted or not gaps:
             _run_for(deliveries, pusher, dice, dice.uniform(0.05, 1.2))
             lease = _lease(deliveries)
@@ -69,8 +71,8 @@ def test_killed_at_random_moments_nothing_is_lost_or_done_twice(home, database, 
     assert codes == [0, 0]
     assert gaps, summary
     # The lease runs out at most LEASE_S after the last beat; the one standing by then needs one tick.
-    # A kill may hit leader and stand-by: then the gap has the start of a process in it, seconds on a busy machine.
-    assert max(gaps) < LEASE_S + 6.0, summary
+    # It may have been killed a moment before, and then has to start first, which takes as long as it did here.
+    assert max(gaps) < LEASE_S + 2.0 + starting_s, f"{summary}; a monitor starts in {starting_s:.2f} s"
     assert {State.COMPLETED, State.ROLLED_BACK} & {s.state for s in deliveries.all()}
     deliveries.store.close()
 
