@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sqlalchemy import make_url
 from core.settings import get_settings
 from core.store import Store
 from core.traffic import rows
+from tests.disks import mount
 from tests.postgres import TEMPLATE, Cluster
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,6 +46,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     get_settings.cache_clear()
     yield folder
     get_settings.cache_clear()
+
+
+@pytest.fixture
+def small_disk(home: Path) -> Iterator[Path]:
+    """Return a CANARY_HOME on a disk of 6 MB; skip where none may be mounted."""
+    if os.geteuid() != 0 or not mount("-t", "tmpfs", "-o", "size=6m", "tmpfs", str(home)):
+        pytest.skip("needs the right to mount a small disk")
+    yield home
+    subprocess.run(["umount", "--lazy", str(home)], check=True)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

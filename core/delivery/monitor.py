@@ -41,6 +41,7 @@ from core.store import (
     Rule,
     SampleFrame,
     StoreUnavailable,
+    Trouble,
     Tx,
     acquire_lease,
     beat,
@@ -50,6 +51,7 @@ from core.store import (
     current_lease,
     fold_learner_totals,
     hold_fence,
+    keep_reserve,
     load_samples,
     release_lease,
 )
@@ -61,7 +63,7 @@ LEASE = "monitor"
 MAX_LOOKS = 500  # looks judged in one tick when catching up; beyond, the step between them is widened
 BEFORE_LOOKS = 480  # samples from before a phase that tell how much counts vary
 BUSINESS_SHARE = 0.05  # of its time that the monitor spends on reading per-learner totals, which cost a full scan
-COMPACT_EVERY_S = 600.0  # wall seconds
+KEEP_HOUSE_EVERY_S = 600.0  # wall seconds
 COMPACT_BATCHES = 20  # in one tick; what is left waits for the next time
 SWITCH_EVERY_S = 5.0  # wall seconds between two looks at what the traffic switch does
 SWITCH_RETRY_S = (1.0, 15.0)  # shortest and longest wait after a switch that could not be set or read, doubled between
@@ -149,7 +151,7 @@ class Monitor:
         self._heard_since = self.store.clock().now()
         self._judged_to: dict[str, float] = {}
         self._watches: dict[tuple[str, int, float], _Watch] = {}
-        self._compacted = time.monotonic()
+        self._kept_house = time.monotonic()
         self._last_tick = (0.0, 0.0)  # how late it began, and how long it took
         self._switch_looked = float("-inf")
         self._switch_failures = 0
@@ -198,7 +200,7 @@ class Monitor:
                     verdicts[status.id] = verdict
             self._watch_switch({s.plan.flag for s in known if s.phase >= 0})
             self._forget(live)
-            self._compact(live)
+            self._keep_house(live)
             with self.store.transaction() as tx:
                 self._fence(tx)
                 for deployment_id, verdict in verdicts.items():
@@ -253,7 +255,12 @@ class Monitor:
         return self._token
 
     def _fence(self, tx: Tx) -> None:
-        hold_fence(tx, LEASE, self._held())
+        # A full disk has kept the lease from being extended, and anybody from taking it: it is extended as soon as
+        # anything can be written, in that very transaction.
+        if self.store.trouble is Trouble.FULL:
+            beat(tx, LEASE, self._held(), self.settings.lease_s, *self._last_tick, run_out=True)
+        else:
+            hold_fence(tx, LEASE, self._held())
 
     def _release(self) -> None:
         if self._token is not None:
@@ -276,8 +283,14 @@ class Monitor:
         """Look at one deployment; what goes wrong with it is an incident and doesn't keep the others waiting."""
         try:
             return self._look(status)
-        except (Fenced, StoreUnavailable):
+        except Fenced:
             raise
+        except StoreUnavailable as error:
+            if error.trouble is not Trouble.FULL:
+                raise
+            # One that can't be written must not keep another one from being rolled back.
+            logger.error("what is known of %s can't be recorded: %s", status.id, error)
+            return None
         except Exception as error:
             logger.exception("deployment %s could not be looked at", status.id)
             with self.store.transaction() as tx:
@@ -315,8 +328,13 @@ class Monitor:
 
     def _keep_lease(self) -> None:
         """Extend the lease before waiting for a switch, which may take all of its time-out and is still bounded."""
-        with self.store.transaction() as tx:
-            beat(tx, LEASE, self._held(), self.settings.lease_s, *self._last_tick)
+        try:
+            with self.store.transaction() as tx:
+                self._fence(tx)
+                beat(tx, LEASE, self._held(), self.settings.lease_s, *self._last_tick)
+        except StoreUnavailable as error:
+            if error.trouble is not Trouble.FULL:  # on a full disk nobody can take it
+                raise
 
     def _watch_switch(self, flags: set[str]) -> None:
         """Look whether the traffic still is as it was decided, also long after: what is rolled back stays so."""
@@ -351,6 +369,7 @@ class Monitor:
         signed = status.gate if agreed is not None and agreed.complete else ""
         verdict: Verdict | None = None
         hold: Command | None = None
+        unrecorded: StoreUnavailable | None = None
         for moment, number in moments:
             verdict = judge(
                 status.plan,
@@ -368,16 +387,24 @@ class Monitor:
                 since_resumed=max(status.phase_started, status.judged_at or status.phase_started),
             )
             if number is not None:
-                recorded = self._record_checkpoint(status, number, verdict, now - moment, watch)
-                if recorded is None:
-                    return None  # a person acted in between: the next tick judges what is then
-                status = recorded
+                try:
+                    recorded = self._record_checkpoint(status, number, verdict, now - moment, watch)
+                except StoreUnavailable as error:
+                    if error.trouble is not Trouble.FULL:
+                        raise
+                    unrecorded = error  # is tried again; until then only what protects learners is decided
+                else:
+                    if recorded is None:
+                        return None  # a person acted in between: the next tick judges what is then
+                    status = recorded
             command = decide(status, verdict, moment, signed)
             if command is not None and command.action is Action.ROLL_BACK:
                 self._act(status, command)
                 return verdict
             if command is not None and command.action is Action.HOLD:
                 hold = hold or command
+            elif unrecorded is not None:
+                continue
             elif command is not None and moment == now and hold is None:
                 # Going on takes the last look, too: the phase may have ended well while nobody watched, and what is
                 # known since then be bad, or nothing.
@@ -387,6 +414,8 @@ class Monitor:
                 self._judged_to[status.id] = moment
         if hold is not None:
             self._act(status, hold)
+        elif unrecorded is not None:
+            raise unrecorded
         return verdict
 
     def _moments(self, status: Status, phase: Phase, now: float) -> list[tuple[float, int | None]]:
@@ -528,10 +557,12 @@ class Monitor:
         current = {(s.id, s.attempt, s.phase_started) for s in live}
         self._watches = {key: watch for key, watch in self._watches.items() if key in current}
 
-    def _compact(self, live: list[Status]) -> None:
-        if time.monotonic() - self._compacted < COMPACT_EVERY_S:
+    def _keep_house(self, live: list[Status]) -> None:
+        """Make old samples small, and set the room on the disk aside again that was given up, now and then."""
+        if time.monotonic() - self._kept_house < KEEP_HOUSE_EVERY_S:
             return
-        self._compacted = time.monotonic()
+        self._kept_house = time.monotonic()
+        keep_reserve(self.store.home)
         for flag in {s.plan.flag for s in live}:
             rules = [Rule(age, span) for age, span in self.settings.compact_after_s]
             compact(self.store, flag, self.store.clock().now(), rules, batches=COMPACT_BATCHES)

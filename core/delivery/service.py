@@ -10,6 +10,7 @@ import logging
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from core.delivery import machine, records
 from core.delivery.model import Action, Change, Command, Refusal, State, Status
@@ -30,7 +31,11 @@ _NAME = 55  # characters of the plan's name that are in a deployment's id, which
 _ROUNDS = 3
 """Decisions that one caller sees through to the switch; more, in such short time, are left to the monitor."""
 
+_PROTECTS = frozenset({Action.ROLL_BACK, Action.ABORT, Action.HOLD})
+"""What is done on a full disk, too."""
+
 Fence = Callable[[Tx], None]
+T = TypeVar("T")
 
 
 class Busy(RuntimeError):
@@ -101,7 +106,8 @@ class Deliveries:
     ) -> Outcome:
         """Do what is asked, in one transaction with its event, then bring the switch along.
 
-        What takes learners away from the candidate is done on a full disk, too: there is some room kept for that.
+        What takes learners away from the candidate, or keeps more from coming, is done on a full disk, too: there is
+        some room kept for that.
 
         Args:
             deployment_id: which deployment.
@@ -112,17 +118,31 @@ class Deliveries:
         Raises:
             records.Unknown: there is no such deployment. StoreUnavailable: the database can't be used.
         """
-        try:
-            return self._command(deployment_id, command, expected_revision, fence)
-        except StoreUnavailable as error:
-            protects = command.action in {Action.ROLL_BACK, Action.ABORT, Action.HOLD}
-            if error.trouble is not Trouble.FULL or not protects or not give_up_reserve(self.store.home):
-                raise
-            return self._command(deployment_id, command, expected_revision, fence)
+        before, change = self._pressing(
+            command, lambda: self._decided(deployment_id, command, expected_revision, fence)
+        )
+        if expected_revision not in {None, before.revision}:
+            return Outcome(before, change if isinstance(change, Refusal) else None, not before.needs_switch)
+        # What was decided earlier may still be on its way to the switch: a second click sees it through.
+        switched = self._pressing(command, lambda: self.reconcile(deployment_id, fence))
+        if isinstance(change, Refusal):
+            return Outcome(before, change, switched)
+        return Outcome(self.status(deployment_id), None, switched, "" if switched else self._unconfirmed(deployment_id))
 
-    def _command(
+    def _pressing(self, command: Command, write: Callable[[], T]) -> T:
+        """Write, if need be with the room that is kept on the disk for what protects learners."""
+        while True:
+            try:
+                return write()
+            except StoreUnavailable as error:
+                if error.trouble is not Trouble.FULL or command.action not in _PROTECTS:
+                    raise
+                if not give_up_reserve(self.store.home):
+                    raise
+
+    def _decided(
         self, deployment_id: str, command: Command, expected_revision: int | None, fence: Fence | None
-    ) -> Outcome:
+    ) -> tuple[Status, Change | Refusal]:
         with self.store.transaction() as tx:
             if fence is not None:
                 fence(tx)
@@ -131,7 +151,7 @@ class Deliveries:
                 moved_on = Refusal(
                     f"it has changed since you looked: it is {before.state} now ({before.why}). Look again"
                 )
-                return Outcome(before, moved_on, not before.needs_switch)
+                return before, moved_on
             # Whoever asks: whether all have agreed is looked up here, in the transaction that acts on it.
             agreed = standing(tx.connection, before)
             command = replace(command, signed=before.gate if agreed is not None and agreed.complete else "")
@@ -140,11 +160,7 @@ class Deliveries:
                 change = self._overruled(tx, before, command) or change
             if isinstance(change, Change):
                 self._commit(tx, before, change, command)
-        if isinstance(change, Refusal):
-            # What was decided earlier may still be on its way to the switch: a second click sees it through.
-            return Outcome(before, change, self.reconcile(deployment_id, fence))
-        switched = self.reconcile(deployment_id, fence)
-        return Outcome(self.status(deployment_id), None, switched, "" if switched else self._unconfirmed(deployment_id))
+        return before, change
 
     def _unconfirmed(self, deployment_id: str) -> str:
         with self.store.read() as connection:

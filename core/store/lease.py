@@ -74,8 +74,10 @@ def acquire_lease(store: Store, name: str, holder: str, ttl_s: float) -> int | N
         return token
 
 
-def hold_fence(tx: Tx, name: str, token: int) -> None:
+def hold_fence(tx: Tx, name: str, token: int, *, run_out: bool = False) -> None:
     """Make sure that this transaction is only committed while the lease is ours: call it before writing.
+
+    `run_out`: a lease that ran out is good enough, as long as nobody has taken it.
 
     Raises:
         Fenced: the lease has run out or gone to another holder. Let it pass through, so that nothing is committed.
@@ -83,17 +85,20 @@ def hold_fence(tx: Tx, name: str, token: int) -> None:
     lease = current_lease(tx.connection, name)
     if lease is None or lease.token != token or not lease.holder:
         raise Fenced(f"the lease {name!r} is not held with token {token} any more")
-    if lease.expires <= time.time():
+    if lease.expires <= time.time() and not run_out:
         raise Fenced(f"the lease {name!r} with token {token} ran out {time.time() - lease.expires:.1f} s ago")
 
 
-def beat(tx: Tx, name: str, token: int, ttl_s: float, late_s: float, tick_s: float) -> None:
+def beat(tx: Tx, name: str, token: int, ttl_s: float, late_s: float, tick_s: float, *, run_out: bool = False) -> None:
     """Extend a lease by `ttl_s` wall seconds from now, and note how late the tick began and how long it took.
+
+    Args:
+        run_out: extend it also after it ran out, if nobody has taken it since: the token is still ours then.
 
     Raises:
         Fenced: it isn't ours to extend.
     """
-    hold_fence(tx, name, token)
+    hold_fence(tx, name, token, run_out=run_out)
     now = time.time()
     _change(tx, name, expires=now + ttl_s, beat=now, late_s=late_s, tick_s=tick_s)
 
