@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from core.experiments.sequential import (
+    Before,
     RatioTest,
     critical,
     difference_evidence,
@@ -24,7 +25,6 @@ from core.experiments.sequential import (
     log_evidence,
     mean_evidence,
     rank_evidence,
-    rate_dispersion,
     sign_evidence,
     split_evidence,
 )
@@ -34,6 +34,7 @@ SEED = 20251031
 ALPHA = 0.05
 TEST = RatioTest(ALPHA)
 JUDGE = RatioTest(ALPHA, spread_out=True, horizon=LOOKS)
+STRICT = replace(JUDGE, alpha=ALPHA / 6)  # what one comparison of the default plan has
 _CHUNK = 100  # runs whose looks are worked on at once: bounds memory, and stays in the cache
 
 Floats = NDArray[np.float64]
@@ -107,38 +108,28 @@ def differences(test: RatioTest) -> Callable[[Counts], Floats]:
     )
 
 
-def guarded(test: RatioTest, arms: Arms | None = None, rng: Generator | None = None) -> Callable[[Counts], Floats]:
-    """Return the judge's rule: both where counts vary more than chance.
+def guarded(
+    test: RatioTest, arms: Arms | None = None, rng: Generator | None = None, before: int = LOOKS
+) -> Callable[[Counts], Floats]:
+    """Return the judge's rule.
 
-    With `arms`, dispersion is known from as many looks of the baseline alone before; without, only from the phase
-    itself, looked at whenever the e-process would act.
+    With `arms`, it knows as many looks of the baseline alone from `before`; without, only the phase itself.
     """
 
-    def known(counts: Counts) -> Floats:
-        assert arms is not None
+    def ruled(counts: Counts) -> Floats:
+        if arms is None:
+            return np.concatenate([guarded_evidence(test, part, planned=LOOKS) for part in chunks(counts)])
         assert rng is not None
-        _, _, bad, trials = arms.draw(rng, counts[0].shape[0])
+        _, _, bad, trials = arms.draw(rng, counts[0].shape[0], before)
         out = np.empty(counts[0].shape)
         for run in range(out.shape[0]):
+            nobody = np.zeros_like(bad[run])
+            known = Before.of((nobody, nobody, bad[run], trials[run]))
             mine = counts[0][run], counts[1][run], counts[2][run], counts[3][run]
-            before = rate_dispersion(bad[run], trials[run])
-            out[run] = guarded_evidence(test, mine, planned=LOOKS, before=before)[0]
+            out[run] = guarded_evidence(test, mine, planned=LOOKS, before=known)
         return out
 
-    def unknown(counts: Counts) -> Floats:
-        plain, other = e_process(test)(counts), differences(test)(counts)
-        out = np.minimum(plain, 0.0)
-        for run, look in zip(*np.nonzero(plain >= test.threshold), strict=True):
-            if out[run].max() >= test.threshold:
-                continue  # it has acted
-            upto = slice(0, look + 1)
-            mine = counts[0][run, upto], counts[1][run, upto], counts[2][run, upto], counts[3][run, upto]
-            seen = guarded_evidence(test, mine, planned=LOOKS)[1]
-            over = seen is not None and seen.is_over
-            out[run, look] = min(plain[run, look], other[run, look]) if over else plain[run, look]
-        return out
-
-    return unknown if arms is None else known
+    return ruled
 
 
 # --- means
@@ -279,14 +270,36 @@ class Null:
         return float(special.betaincinv(self.acted + 1, self.runs - self.acted, 0.95))
 
 
-def counted(what: str, name: str, arms: Arms, rule: Callable[[Counts], Floats], rng: Generator, runs: int) -> Null:
+def counted(
+    what: str,
+    name: str,
+    arms: Arms,
+    rule: Callable[[Counts], Floats],
+    rng: Generator,
+    runs: int,
+    threshold: float = TEST.threshold,
+) -> Null:
     """Simulate a null of counts."""
-    acted = (rule(arms.draw(rng, runs)) >= TEST.threshold).any(axis=1)
+    acted = (rule(arms.draw(rng, runs)) >= threshold).any(axis=1)
     return Null(what, name, int(acted.sum()), runs)
 
 
 BURSTS = Arms(own=0.5)
 LASTING_BURSTS = Arms(own=0.5, memory=0.8)
+WEAKER_BURSTS = Arms(own=0.3, memory=0.8)
+MOST_TRAFFIC = Arms(candidate=13500, baseline=1500, own=0.5, memory=0.8)
+
+
+UNKNOWN = (
+    ("independent", Arms()),
+    ("bursts of each version", BURSTS),
+    ("bursts of each version that last for minutes", LASTING_BURSTS),
+    ("the same, nine of ten requests at the candidate", MOST_TRAFFIC),
+    ("weaker bursts of each version that last for minutes", WEAKER_BURSTS),
+    ("a rate that both share drifts, up to x3, over an hour", Arms(shared=0.5, memory=0.99)),
+    ("a rate that both share jumps from look to look", Arms(shared=0.7)),
+    ("uneven traffic of each version", Arms(uneven=0.7)),
+)
 
 
 def nulls(runs: int = 1000, seed: int = SEED) -> Iterator[Null]:
@@ -321,11 +334,19 @@ def nulls(runs: int = 1000, seed: int = SEED) -> Iterator[Null]:
         ("bursts of each version that last for minutes", LASTING_BURSTS),
     ):
         yield counted(what, "e-process (not to be used here)", arms, plain, rng, runs)
-        yield counted(what, "per-look differences", arms, fallback, rng, runs)
+        unaware = "" if arms is BURSTS else " that don't know that they last (not to be used here)"
+        yield counted(what, f"per-look differences{unaware}", arms, fallback, rng, runs)
         yield counted(what, "judge's rule, baseline known before", arms, guarded(JUDGE, arms, rng), rng, runs)
-        # Each look at which it might act takes an estimate of its own: fewer runs.
-        yield counted(what, "judge's rule, nothing known before", arms, guarded(JUDGE), rng, runs // 4)
-    yield counted("independent", "judge's rule, nothing known before", Arms(), guarded(JUDGE), rng, runs)
+    for what, arms in (
+        ("weaker bursts of each version that last for minutes", WEAKER_BURSTS),
+        ("the same, baseline known for half an hour", WEAKER_BURSTS),
+    ):
+        looks = 60 if "half" in what else LOOKS
+        yield counted(what, "judge's rule, baseline known before", arms, guarded(JUDGE, arms, rng, looks), rng, runs)
+    for what, arms in UNKNOWN:
+        yield counted(what, "judge's rule, nothing known before", arms, guarded(JUDGE), rng, runs)
+    for what, arms in UNKNOWN[1:4]:
+        yield counted(what, "the same, at an alpha of 0.83 %", arms, guarded(STRICT), rng, runs, STRICT.threshold)
     for what, learners in (
         ("learners who come back and differ strongly", Learners()),
         ("the same, one visit in ten brings anything", Learners(buys=0.1)),
@@ -365,8 +386,8 @@ class Delay:
     def cell(self) -> str:
         """Return it as text."""
         if self.median is None:
-            return f"{self.seen:.0%} in {LOOKS}"
-        return f"{self.median:.0f}"
+            return f"{100 * self.seen:.0f} % in {LOOKS}"
+        return f"{self.median:.0f}" + ("" if self.seen == 1 else f" ({100 * self.seen:.0f} %)")
 
 
 def delay_of(name: str, harm: str, acts: NDArray[np.bool_]) -> Delay:
@@ -389,19 +410,24 @@ def delays(runs: int = 200, seed: int = SEED) -> Iterator[Delay]:
         ("per-look differences", Arms(), differences(TEST)),
         ("per-look differences, bursts", BURSTS, differences(TEST)),
         ("e-process, 0.2 errors a look", Arms(candidate=45, baseline=4455, rate=0.004), e_process(TEST)),
+        ("judge's rule, nothing known before, independent", Arms(), guarded(JUDGE)),
+        ("judge's rule, nothing known before, bursts", BURSTS, guarded(JUDGE)),
+        ("judge's rule, nothing known before, lasting bursts", LASTING_BURSTS, guarded(JUDGE)),
+        ("judge's rule, baseline known before, bursts", BURSTS, guarded(JUDGE, BURSTS, rng)),
+        ("judge's rule, baseline known before, lasting bursts", LASTING_BURSTS, guarded(JUDGE, LASTING_BURSTS, rng)),
     ]
     for name, arms, rule in rules:
         for ratio in RATIOS:
             drawn = replace(arms, ratio=ratio).draw(rng, runs)
             yield delay_of(name, f"x{ratio:g}", rule(drawn) >= TEST.threshold)
-    for lift in (-0.1, -0.2, -0.3, -0.5):
-        first = mean_acts(Learners(lift=lift), rng, runs, planned=0.05)
-        acts = np.arange(LOOKS) == first[:, None]
-        yield delay_of("confidence sequence, totals per learner", f"{lift:+.0%} revenue", acts)
     for shift in RATIOS:
         candidate, baseline, before = gauges(rng, runs, shift)
         yield delay_of("signs", f"x{shift:g}", sign_evidence(candidate, baseline) >= TEST.threshold)
         yield delay_of("ranks, 240 before", f"x{shift:g}", rank_evidence(candidate, baseline, before) >= TEST.threshold)
+    for lift in (-0.1, -0.2, -0.3, -0.5):
+        first = mean_acts(Learners(lift=lift), rng, runs, planned=0.05)
+        acts = np.arange(LOOKS) == first[:, None]
+        yield delay_of("lost revenue, confidence sequence over totals per learner", f"{100 * lift:+.0f} %", acts)
 
 
 def main() -> int:
@@ -412,10 +438,17 @@ def main() -> int:
     began = time.monotonic()
     print("| under the null | test | acted in 480 looks | upper bound |\n|---|---|---|---|")
     for row in nulls(options.runs):
-        print(f"| {row.what} | {row.test} | {row.acted} of {row.runs:,} | {row.bound:.2%} |", flush=True)
-    print("\n| test | harm | median look | seen in 480 looks |\n|---|---|---|---|")
-    for line in delays():
-        print(f"| {line.test} | {line.harm} | {line.cell()} | {line.seen:.0%} |", flush=True)
+        print(f"| {row.what} | {row.test} | {row.acted} of {row.runs:,} | {100 * row.bound:.2f} % |", flush=True)
+    lines: dict[str, list[Delay]] = {}
+    for delay in delays():
+        lines.setdefault(delay.test, []).append(delay)
+    head = ("median look at which harm is seen (part of the runs, where not all)", *(f"x{ratio:g}" for ratio in RATIOS))
+    print(f"\n| {' | '.join(head)} |\n|{'---|' * len(head)}")
+    for name, row_of in lines.items():
+        if len(row_of) == len(RATIOS):
+            print(f"| {name} | {' | '.join(delay.cell() for delay in row_of)} |")
+        else:
+            print(f"\n{name}, median look: {', '.join(f'{delay.harm}: {delay.cell()}' for delay in row_of)}\n")
     print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
     return 0
 

@@ -19,15 +19,16 @@ from core.delivery.plan import COMPARED_COUNTS, Figure, Guardrail, Plan
 from core.delivery.scene import Scene, Sides
 from core.delivery.series import Floats
 from core.experiments.sequential import (
+    BURN_IN,
+    Before,
     Direction,
     Dispersion,
     RatioState,
     RatioTest,
+    assumed_dispersion,
     guarded_bounds,
     guarded_evidence,
-    lesser_dispersion,
     rank_evidence,
-    rate_dispersion,
     sign_evidence,
 )
 
@@ -104,27 +105,25 @@ def _counter(plan: Plan, figure: Figure) -> Counter:
     return lambda series: series.counts(figure, limit_ms or 0.0, limit_ms)
 
 
-def dispersion_before(plan: Plan, figure: Figure, before: Sides) -> Dispersion | None:
-    """Return how much counts vary, as the plan says or else as the samples before the phase do; None: unknown.
-
-    By what both the split and the baseline alone show, so that a candidate that went wrong in an earlier attempt
-    doesn't count; by the baseline alone where there was no candidate, or hardly any.
-    """
-    if plan.dispersion is not None:
-        return Dispersion(plan.dispersion, plan.dispersion, 0)
+def known_before(plan: Plan, figure: Figure, before: Sides) -> Before:
+    """Return what is known of how counts vary: what the plan says, or else what the samples before the phase do."""
+    if plan.dispersion is not None and plan.dispersion <= 1:
+        return Before(Dispersion(plan.dispersion, plan.dispersion, 0))
     looks = looks_of(*before, _counter(plan, figure))
-    if looks is None or not len(looks):
-        return None
-    return lesser_dispersion(*looks.counts) or rate_dispersion(looks.base_bad, looks.base_trials)
+    known = Before() if looks is None or not len(looks) else Before.of(looks.counts)
+    if plan.dispersion is not None:  # how long bursts last, no number tells: the phase's own looks have to
+        known = replace(known, found=None, least=plan.dispersion)
+    return known
 
 
 def _counted(scene: Scene, finding: Finding, guardrail: Guardrail, looks: Looks, before: Sides) -> Finding:
     plan, figure = scene.plan, guardrail.figure
     test = ratio_test(plan, guardrail, scene.ends - scene.started)
     planned = float(test.horizon)
-    known = dispersion_before(plan, figure, before)
-    seen, dispersion = guarded_evidence(test, looks.counts, planned=planned, before=known)
-    low, high = guarded_bounds(test, looks.counts, planned=planned, dispersion=dispersion)
+    known = known_before(plan, figure, before)
+    seen = guarded_evidence(test, looks.counts, planned=planned, before=known)
+    low, high = guarded_bounds(test, looks.counts, planned=planned, before=known)
+    assumed = float(assumed_dispersion(test, looks.counts, known)[-1]) if known.found is None else 1.0
     state = RatioState.begin(test).after(*looks.counts)
     x, n, y, m = (int(column.sum()) for column in looks.counts)
     span_s = float(looks.until[-1]) - scene.started
@@ -145,17 +144,24 @@ def _counted(scene: Scene, finding: Finding, guardrail: Guardrail, looks: Looks,
         said = f"{_against(finding, plan)}; {words.count(plan.min_requests)} requests of each version needed"
         said += "" if wait_s is None else f", about {words.roughly(wait_s)} to go at this traffic"
         return replace(finding, state=FigureState.COLLECTING, wait_s=wait_s, sentence=said)
-    over = f"; counts vary {dispersion.value:.2g} times as much as chance" if dispersion and dispersion.is_over else ""
+    beyond = _is_beyond(finding, guardrail)
+    over = _varies(known, assumed, beyond)
+    if beyond and math.isinf(assumed):
+        lacking = BURN_IN - len(looks) - np.size(known.trials)
+        wait_s = lacking * plan.sample_s if lacking > 0 else None
+        said = f"{_against(finding, plan)}{over}"
+        said += "" if wait_s is None else f", about {words.roughly(wait_s)} to go"
+        return replace(finding, state=FigureState.COLLECTING, wait_s=wait_s, sentence=said)
     acts = seen.max() >= test.threshold
     if acts and guardrail.then == "hold" and scene.since_resumed > scene.started:
         recent = looks.after(scene.since_resumed)
-        again, _ = guarded_evidence(test, recent.counts, planned=planned, before=known)
+        then_known = known.and_then(looks.counts, len(looks) - len(recent))
+        again = guarded_evidence(test, recent.counts, planned=planned, before=then_known)
         acts = again.max(initial=0.0) >= test.threshold
     if acts:
         said = f"{_against(finding, plan)}; {_allowed(finding)}{over}"
         return replace(finding, state=FigureState.FAIL, then=guardrail.then, sentence=said)
-    more = state.more_needed()
-    beyond = _is_beyond(finding, guardrail)
+    more = None if math.isinf(assumed) else state.more_needed(assumed)
     # Two slow requests instead of one are beyond a margin, too, and nothing to worry about.
     doubtful = beyond and seen.max() >= _DOUBT * test.threshold
     decided = (
@@ -171,11 +177,23 @@ def _counted(scene: Scene, finding: Finding, guardrail: Guardrail, looks: Looks,
         said += "; shown to be within it"
     if wait_s:
         said += f", about {words.roughly(wait_s)} more at this traffic would tell"
-    elif not decided and more is None and x + y:
-        said += ", too near its margin to tell in a hundred times as long" if not beyond else ""
+    elif not decided and more is None and x + y and not beyond and math.isfinite(assumed):
+        said += ", too near its margin to tell in a hundred times as long"
     return replace(
         finding, state=FigureState.INCONCLUSIVE if doubtful else FigureState.PASS, wait_s=wait_s, sentence=said
     )
+
+
+def _varies(known: Before, assumed: float, beyond: bool) -> str:
+    """Say how much counts vary, where that makes a difference."""
+    if known.found is not None:
+        return f"; counts vary {known.found.value:.2g} times as much as chance" if known.found.is_over else ""
+    if not beyond:
+        return ""
+    if math.isinf(assumed):
+        return "; not known yet how much counts vary"
+    times = f"{assumed:.2g}" if assumed < 10 else f"{assumed:,.0f}"
+    return f"; too little is known from before: counts may vary up to {times} times as much as chance"
 
 
 def _ranked(

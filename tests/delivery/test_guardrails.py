@@ -82,13 +82,14 @@ def test_a_healthy_candidate_passes_and_says_what_is_left_to_learn():
 
 
 def test_worse_but_not_surely_is_inconclusive():
-    hardly = one(with_(ERRORS), series(steady(10, errors=2)), old(10, errors=12))
+    plan = with_(ERRORS, dispersion=1.0)
+    hardly = one(plan, series(steady(10, errors=2)), old(10, errors=12))
     assert (hardly.state, "could still be chance, about" in hardly.sentence) == (PASS, True)  # 20 for 14
-    finding = one(with_(ERRORS), series(steady(30, errors=2)), old(30, errors=9))
+    finding = one(plan, series(steady(30, errors=2)), old(30, errors=9))
     assert (finding.state, finding.then) == (INCONCLUSIVE, "")
     assert "could still be chance, about" in finding.sentence
     spans = 2 * (30 + math.ceil(finding.wait_s / 30))
-    assert one(with_(ERRORS), series(steady(spans, errors=2)), old(spans, errors=9)).state is FAIL
+    assert one(plan, series(steady(spans, errors=2)), old(spans, errors=9)).state is FAIL
 
 
 def test_one_burst_alone_never_acts():
@@ -208,14 +209,14 @@ def test_latencies_that_are_told_are_not_compared_by_rank():
 
 
 def test_what_a_person_let_go_on_takes_new_evidence_to_hold_again():
-    plan = with_(replace(ERRORS, then="hold"))
+    plan = with_(replace(ERRORS, then="hold"), dispersion=1.0)
     ill_then_well = series([*steady(30, errors=4), *steady(30, begin=900.0, errors=1)])
     usual = old(60, errors=9)
     assert one(plan, ill_then_well, usual).then == "hold"
     assert one(plan, ill_then_well, usual, since_resumed=900.0).then == ""
     still_ill = series(steady(60, errors=4))
     assert one(plan, still_ill, usual, since_resumed=900.0).then == "hold"
-    rolls_back = with_(ERRORS)
+    rolls_back = with_(ERRORS, dispersion=1.0)
     assert one(rolls_back, ill_then_well, usual, since_resumed=900.0).then == "roll back"
 
 
@@ -245,9 +246,40 @@ def test_where_counts_come_in_bursts_more_is_asked():
         acted[False] += bool(one(replace(plan, dispersion=1.0), same, usual).then)
     assert acted[True] <= 3
     assert acted[False] >= 8
-    stated = one(replace(plan, dispersion=5.0), bursty(rng, 240, "fast", 1500, 0.02, 0.7), usual)
-    assert stated.then == "roll back"
-    assert "counts vary 5 times as much as chance" in stated.sentence
+    known = one(plan, bursty(rng, 240, "fast", 1500, 0.02, 0.7), before + usual)
+    assert known.then == "roll back"
+    assert "times as much as chance" in known.sentence
+
+
+def test_where_little_is_known_from_before_nobody_is_rolled_back_for_bursts():
+    rng = np.random.default_rng(5)
+    plan = with_(replace(ERRORS, limit=Limit(Figure.ERROR_RATE, ">", 1.0)), guardrail_alpha=0.1)
+    healthy = [
+        one(plan, bursty(rng, 240, "fast", 1500, 0.005, 0.7), bursty(rng, 240, "original", 13500, 0.005, 0.7))
+        for _ in range(40)
+    ]
+    assert sum(bool(finding.then) for finding in healthy) <= 1
+    doubted = next(f for f in healthy if f.ratio > 1)
+    assert "; too little is known from before: counts may vary up to " in doubted.sentence
+    worse = bursty(rng, 240, "fast", 1500, 0.03, 0.7)
+    assert one(plan, worse, bursty(rng, 240, "original", 13500, 0.005, 0.7)).then == "roll back"
+    early = one(plan, series(steady(20, errors=6)), old(20, errors=9))
+    assert (early.state, early.then) == (COLLECTING, "")
+    assert early.sentence.endswith("; not known yet how much counts vary, about 6 min to go")
+    # A plan that knows how much, but not how long bursts last, asks for that much at least.
+    steadily = series(steady(60, errors=3)), old(60, errors=9)
+    known, stated = (one(replace(plan, dispersion=d), *steadily) for d in (1.0, 20.0))
+    assert (known.then, stated.then) == ("roll back", "")
+    assert stated.p_value > known.p_value
+    assert "vary up to 20 times as much as chance" in stated.sentence
+
+
+def test_half_an_hour_before_the_phase_is_a_head_start():
+    """Of the baseline: then bursts show in it before the candidate has had any traffic."""
+    mine, usual = series(steady(20, errors=8)), old(20, errors=9)
+    before = series(steady(60, begin=-1800.0, version="original", requests=2700, errors=9), "original")
+    assert one(with_(ERRORS), mine, usual).then == ""
+    assert one(with_(ERRORS), mine, before + usual).then == "roll back"
 
 
 # --- looks

@@ -20,18 +20,30 @@ from core.experiments.sequential.dispersion import (
     split_dispersion,
 )
 from core.experiments.sequential.gauges import rank_evidence, sign_evidence
-from core.experiments.sequential.guarded import guarded_bounds, guarded_evidence
+from core.experiments.sequential.guarded import (
+    KNOWN_LOOKS,
+    Before,
+    assumed_dispersion,
+    guarded_bounds,
+    guarded_evidence,
+)
 from core.experiments.sequential.means import critical, half_width, mean_evidence, more_needed
+from core.experiments.sequential.scatter import BURN_IN, dispersion_bound
 from core.experiments.sequential.split import split_evidence
 
 __all__ = [
+    "BURN_IN",
+    "KNOWN_LOOKS",
+    "Before",
     "Direction",
     "Dispersion",
     "RatioState",
     "RatioTest",
+    "assumed_dispersion",
     "critical",
     "difference_bounds",
     "difference_evidence",
+    "dispersion_bound",
     "guarded_bounds",
     "guarded_evidence",
     "half_width",

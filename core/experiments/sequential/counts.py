@@ -196,17 +196,17 @@ class RatioState:
             return None
         return self.bad / self.trials * self.base_trials / self.base_bad
 
-    def bounds(self) -> tuple[float | None, float | None]:
+    def bounds(self, dispersion: float = 1.0) -> tuple[float | None, float | None]:
         """Return the ratios below and above which the true one, over all looks so far, is excluded, at every look.
 
         Each bound is one-sided at alpha, by the plain mixture from the first look on: a fault that began late, or a
         single look, may show in the evidence and not yet in the bound of the whole, or the other way round. None: no
-        bound within a factor of `LARGEST` of the margin.
+        bound within a factor of `LARGEST` of the margin. `dispersion` as of `log_evidence`.
         """
         places = np.arange(_REACH, 3 * _REACH + 1)
         ratios = _ratios(self.test.margin)[places]
         low, high = (
-            _towards(direction, self.scores, places) >= self.test.threshold
+            _towards(direction, self.scores / dispersion, places) >= self.test.threshold
             for direction in (Direction.HIGHER, Direction.LOWER)
         )
         # Evidence that the true ratio is above one of the grid falls with that one; that it is below it, rises.
@@ -215,31 +215,42 @@ class RatioState:
             float(ratios[np.flatnonzero(high)[0]]) if high.any() else None,
         )
 
-    def more_needed(self) -> float | None:
+    def more_needed(self, dispersion: float = 1.0) -> float | None:
         """Return how many times the data so far it takes, on top, to decide, were the ratio to stay as it is.
 
         To decide is to act, or to show that the candidate is within its margin. 0: it is decided. None: the ratio is so
-        near the margin that a hundred times the data wouldn't do.
+        near the margin that a hundred times the data wouldn't do. `dispersion` as of `log_evidence`.
         """
         best = float(self.scores.max()) - float(self.scores[_MARGIN])
         if not self.looks or best <= 0:
             return None
         beyond = (int(np.argmax(self.scores)) - _MARGIN) * self.test.direction.sign > 0
         seen = self.log_evidence if beyond else float(_towards(self.test.direction.opposite, self.scores))
-        lacking = self.test.threshold - seen
+        # What a mixture costs is about the same at any dispersion: the best ratio's evidence less that of all.
+        lacking = self.test.threshold - (best / dispersion - (best - seen))
+        best /= dispersion
         return max(0.0, lacking / best) if lacking / best <= 100 else None
 
 
 def log_evidence(
-    test: RatioTest, bad: ArrayLike, trials: ArrayLike, base_bad: ArrayLike, base_trials: ArrayLike
+    test: RatioTest,
+    bad: ArrayLike,
+    trials: ArrayLike,
+    base_bad: ArrayLike,
+    base_trials: ArrayLike,
+    *,
+    dispersion: float = 1.0,
 ) -> Floats:
-    """Return the log evidence at each look, all of shape (..., looks), oldest first; many series at once."""
+    """Return the log evidence at each look, all of shape (..., looks), oldest first; many series at once.
+
+    `dispersion`: how many times as much as by chance counts vary; each look then gains so many times less.
+    """
     x, n, y, m = (np.asarray(a) for a in (bad, trials, base_bad, base_trials))
     if not x.shape[-1]:
         return np.zeros(x.shape)
     ratios = _ratios(test.margin)[_MARGIN + test.direction.sign * np.concatenate([[0], _ALTERNATIVES])]
     gains = _gains(ratios, x, n, y, m)
-    counted = np.minimum(gains[..., 1:] - gains[..., :1], test.most)
+    counted = np.minimum((gains[..., 1:] - gains[..., :1]) / dispersion, test.most)
     gained, late = _courses(test, counted, 0, 0.0, -np.inf)
     return _evidence(test, gained, late, np.arange(1, x.shape[-1] + 1))
 

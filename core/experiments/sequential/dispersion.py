@@ -24,8 +24,7 @@ MIN_BLOCKS = 10
 EXPECTED = 5.0
 """Bad events a block is expected to hold in either version: looks are joined until they do."""
 
-BURN_IN = 30
-"""Looks before which the confidence sequence says nothing: it is valid for many."""
+_FIRST = 30  # looks before which the confidence sequence says nothing: it is valid for many
 
 _LAGS = 10  # looks over which differences may depend on each other, where nothing is known from before
 _MEMORY_LAGS = 20  # looks of the time before over which bursts may last
@@ -136,7 +135,7 @@ def difference_evidence(
     In each look the candidate's bad events are compared with what they would be at the margin, given both versions'
     requests: a difference whose mean is 0 at the margin, however the events are bundled. Over looks, that mean has an
     asymptotic confidence sequence (means.py); its variance counts dependence over up to ten looks. 0 in the first
-    `BURN_IN` looks.
+    thirty looks.
 
     Args:
         test: what is asked.
@@ -147,7 +146,7 @@ def difference_evidence(
     differences = _differences(test.margin, bad, trials, base_bad, base_trials) * test.direction.sign
     z, looks = _standardised(differences, memory)
     seen = mean_evidence(z, looks / planned, test.alpha)
-    return np.asarray(np.where(looks >= BURN_IN, seen, 0.0), dtype=np.float64)
+    return np.asarray(np.where(looks >= _FIRST, seen, 0.0), dtype=np.float64)
 
 
 def difference_bounds(
@@ -165,7 +164,7 @@ def difference_bounds(
     """
     ratios = test.margin * np.geomspace(1 / 20, 20, 161)
     differences = _differences(ratios[:, None], bad, trials, base_bad, base_trials)
-    if differences.shape[-1] < BURN_IN:
+    if differences.shape[-1] < _FIRST:
         return None, None
     z, looks = _standardised(differences, memory)
     at_end = z[:, -1]

@@ -9,13 +9,20 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from core.experiments.sequential import (
+    BURN_IN,
+    KNOWN_LOOKS,
+    Before,
+    Dispersion,
     RatioTest,
+    assumed_dispersion,
     critical,
     difference_bounds,
     difference_evidence,
+    dispersion_bound,
     guarded_bounds,
     guarded_evidence,
     half_width,
+    log_evidence,
     mean_evidence,
     more_needed,
     rank_evidence,
@@ -126,16 +133,89 @@ def test_difference_bounds_agree_with_the_evidence():
 
 def test_over_dispersed_counts_need_both():
     rng = np.random.default_rng(5)
-    c = counts(rng, own=0.7)
-    calm = counts(rng)
+    c, calm, nobody = counts(rng, own=0.7), counts(rng), np.zeros(480, dtype=int)
+    over, by_chance = (Before.of((nobody, nobody, *before[2:])) for before in (counts(rng, own=0.7), counts(rng)))
+    assert over.found.is_over
+    assert not by_chance.found.is_over
     for test in (RatioTest(), RatioTest(spread_out=True, horizon=480)):
-        seen, dispersion = guarded_evidence(test, c, planned=480)
-        assert dispersion.is_over
-        assert (seen <= difference_evidence(test, *c, planned=480, memory=dispersion.memory) + 1e-12).all()
-        assert guarded_bounds(test, c, planned=480, dispersion=dispersion)[1] > guarded_bounds(
-            test, c, planned=480, dispersion=None
-        )[1] * (1 - 1e-12)
-        assert not guarded_evidence(test, calm, planned=480)[1].is_over
+        seen = guarded_evidence(test, c, planned=480, before=over)
+        assert (seen <= difference_evidence(test, *c, planned=480, memory=over.found.memory) + 1e-12).all()
+        assert np.array_equal(guarded_evidence(test, calm, planned=480, before=by_chance), log_evidence(test, *calm))
+        wider, narrow = (guarded_bounds(test, c, planned=480, before=known)[1] for known in (over, by_chance))
+        assert wider >= narrow
+
+
+def test_too_few_looks_before_are_not_enough_to_know():
+    c = counts(np.random.default_rng(6), looks=KNOWN_LOOKS)
+    assert Before.of(c).found is not None
+    assert Before.of(tuple(a[1:] for a in c)).found is None
+
+
+# --- how much counts may vary, as far as a phase tells
+
+
+def test_the_bound_is_above_the_dispersion_and_comes_down():
+    """Of 200 phases: gamma-mixed Poisson counts, whose dispersion has a formula (of the split, both versions' own)."""
+    for own, mean in ((0.0, 1.0), (0.5, (0.81 * 7.8 * 2.94 + 0.01 * 70 * 18.5) / (77.8 * 0.09))):
+        rng = np.random.default_rng(7)
+        many = [np.stack(a) for a in zip(*(counts(rng, own=own) for _ in range(200)), strict=True)]
+        bound = dispersion_bound(0.05, *many)
+        assert np.isinf(bound[:, : BURN_IN - 1]).all()
+        assert np.isfinite(bound[:, BURN_IN - 1 :]).all()
+        assert (bound[:, BURN_IN - 1 :] < mean).mean() <= 0.05
+        assert mean < np.median(bound[:, -1]) < 2.5 * mean
+        assert np.median(bound[:, -1]) < np.median(bound[:, 127])
+
+
+def test_the_bound_of_bursts_that_last_grows_until_they_have_been_seen():
+    rng = np.random.default_rng(8)
+    lasting = np.repeat(rng.gamma(4, 0.25, (2, 200, 48)), 10, axis=2)
+    x, y = rng.poisson(7.8 * lasting[0]), rng.poisson(70 * lasting[1])
+    bound = dispersion_bound(0.05, x, np.full(480, 1500), y, np.full(480, 13500))
+    # Ten looks that rise and fall together vary ten times as much in the long run as one by one.
+    assert np.median(bound[:, 300]) > 10 * 3 / 2
+
+
+def test_neither_a_common_rate_nor_a_fault_half_way_raises_the_bound():
+    rng = np.random.default_rng(9)
+    n, m = np.full(480, 1500), np.full(480, 13500)
+    usual = np.median([dispersion_bound(0.05, *counts(rng))[-1] for _ in range(50)])
+    common = rng.gamma(4, 0.25, (50, 480))
+    shared = dispersion_bound(0.05, rng.poisson(7.8 * common), n, rng.poisson(70 * common), m)[:, -1]
+    fault = np.where(np.arange(480) < 200, 1.0, 3.0)
+    broken = dispersion_bound(0.05, rng.poisson(7.8 * fault, (50, 480)), n, rng.poisson(70, (50, 480)), m)[:, -1]
+    assert np.median(shared) < 1.3 * usual
+    assert np.median(broken) < 1.3 * usual
+
+
+def test_a_baseline_seen_before_shortens_the_wait():
+    rng = np.random.default_rng(10)
+    x, n, y, m = counts(rng, looks=60)
+    later = dispersion_bound(0.05, x[20:], n[20:], y[20:], m[20:], earlier_bad=y[:20], earlier_trials=m[:20])
+    assert np.isinf(later[: BURN_IN - 21]).all()
+    assert np.isfinite(later[BURN_IN - 21 :]).all()
+    assert (dispersion_bound(0.05, x[20:], n[20:], y[20:], m[20:])[BURN_IN - 1 :] >= later[BURN_IN - 1 :]).all()
+
+
+def test_nothing_that_went_wrong_says_nothing_of_how_it_varies():
+    none, many = np.zeros(100, dtype=int), np.full(100, 1000)
+    assert np.isinf(dispersion_bound(0.05, none, many, none, many)).all()
+    assert (guarded_evidence(RatioTest(), (none, many, none, many), planned=480) == 0).all()
+    assert guarded_bounds(RatioTest(), (none, many, none, many), planned=480) == (None, None)
+    assert dispersion_bound(0.05, [], [], [], []).shape == (0,)
+
+
+def test_evidence_is_divided_by_what_is_assumed():
+    c = counts(np.random.default_rng(11), ratio=1.6)
+    test = RatioTest(spread_out=True, horizon=480)
+    seen, assumed = guarded_evidence(test, c, planned=480), assumed_dispersion(test, c, Before())
+    for look in (40, 200, 479):
+        near = 2.0 ** (math.ceil(4 * math.log2(assumed[look])) / 4)
+        assert seen[look] == pytest.approx(log_evidence(test, *c, dispersion=near)[look])
+        assert log_evidence(test, *c, dispersion=1.3 * near)[look] < seen[look]
+    low, high = guarded_bounds(test, c, planned=480)
+    plain = guarded_bounds(test, c, planned=480, before=Before(Dispersion(1.0, 1.0, 0)))
+    assert low < plain[0] < plain[1] <= high
 
 
 # --- split

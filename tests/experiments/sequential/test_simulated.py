@@ -14,7 +14,9 @@ from benchmarks.sequential import (
     JUDGE,
     LASTING_BURSTS,
     LOOKS,
+    MOST_TRAFFIC,
     TEST,
+    WEAKER_BURSTS,
     Arms,
     Learners,
     Null,
@@ -60,6 +62,18 @@ def test_known_bursts_of_one_version_are_stood(arms):
     assert Null("", "", int(acted.sum()), RUNS).bound <= ALPHA
 
 
+@pytest.mark.parametrize(
+    "arms", [BURSTS, LASTING_BURSTS, MOST_TRAFFIC, Arms(shared=0.7)], ids=["bursts", "last", "most", "common"]
+)
+def test_bursts_of_which_nothing_is_known_are_stood(arms):
+    assert counted("", "", arms, guarded(JUDGE), rng(), 300).bound <= ALPHA
+
+
+def test_bursts_that_last_are_stood_where_little_is_known():
+    draw = rng()
+    assert counted("", "", WEAKER_BURSTS, guarded(JUDGE, WEAKER_BURSTS, draw, 60), draw, 100).bound <= ALPHA
+
+
 def test_the_simulation_can_fail():
     """The e-process alone on bursts of each version: not to be used, and the reason for the fallback."""
     assert counted("", "", BURSTS, e_process(TEST), rng(), 200).acted > 50
@@ -92,6 +106,7 @@ def test_gauges_alike():
         (2.0, e_process(JUDGE), 60, 6),
         (5.0, e_process(TEST), 60, 1),
         (1.5, differences(TEST), 120, 60),
+        (1.5, guarded(JUDGE), 120, 60),
     ],
 )
 def test_harm_is_seen(ratio, rule, looks, within):
