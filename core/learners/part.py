@@ -97,4 +97,9 @@ def _ids(part: Part) -> Ids:
 
 
 def _read(rows: NDArray[np.generic] | Path, dtype: np.dtype[np.generic]) -> NDArray:  # type: ignore[type-arg]
-    return np.fromfile(rows, dtype=np.uint8).view(dtype) if isinstance(rows, Path) else rows
+    if not isinstance(rows, Path):
+        return rows
+    if not rows.stat().st_size:
+        return np.empty(0, dtype=dtype)
+    # Seen where the system keeps it, not copied; as if it could be written to, as arrays in memory can.
+    return np.asarray(np.memmap(rows, dtype, "c"))

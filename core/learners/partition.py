@@ -7,16 +7,21 @@ one `Scan` of all learners: the same, to the last bit, as that of all events sor
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from io import FileIO
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Any, BinaryIO, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
+from weakref import finalize
 
 import numpy as np
 import pyarrow as pa
@@ -38,11 +43,15 @@ from core.learners.rows import NO_IDS, ROW, Numbers, Rows
 
 PARTS = 128
 _SLAB = 1 << 21  # rows that memory is asked for at once: large pieces cost the system much less
-KEEP_BYTES = 1 << 30
+KEEP_BYTES = 1 << 31
 """Bytes of rows in memory; beyond it all of them go to files."""
+_PIECES = 1024  # arrays that the system takes in one call, at most
 
 _Any = TypeVar("_Any", bound=np.generic)
 _Result = TypeVar("_Result")
+
+_Leaving = tuple[FileIO, list[NDArray[np.uint8]]]
+"""A file, and what is to be appended to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,8 @@ class Parts:
         self._ids: _Dealt[np.uint64] | None = None
         self._last = np.iinfo(np.int64).min
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._writer = ThreadPoolExecutor(1)
+        self._written: Future[None] | None = None
 
     def __enter__(self) -> Parts:
         return self
@@ -91,6 +102,7 @@ class Parts:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._writer.shutdown(cancel_futures=True)
         self._rows.close()
         if self._ids:
             self._ids.close()
@@ -156,22 +168,38 @@ class Parts:
         if self._ids is None and dealt.ids is not None and not self._rows.rows:
             self._ids = _Dealt(self.parts, np.dtype(np.uint64))
         elif self._ids is not None and dealt.ids is None:
+            self._wait()
             self._ids.close()  # without ids for all of them, events are compared by what they say
             self._ids = None
         self._rows.add(dealt.rows, dealt.starts)
         if self._ids is not None and dealt.ids is not None:
             self._ids.add(dealt.ids, dealt.starts)
-        if self._rows.held_bytes > self._keep_bytes:
+        if 2 * self._rows.held_bytes > self._keep_bytes:  # as many may still be on their way to the files
             self._spill()
 
     def _spill(self) -> None:
-        try:
+        """Have what is in memory written to files, while the next rows come."""
+        self._wait()
+        with self._telling():
             if self._temporary is None:
                 self._temporary = tempfile.TemporaryDirectory(prefix="canary-events-", dir=self._folder)
             folder = Path(self._temporary.name)
-            self._rows.spill(folder, "rows")
+            leaving = self._rows.let_go(folder, "rows")
             if self._ids is not None:
-                self._ids.spill(folder, "ids")
+                leaving += self._ids.let_go(folder, "ids")
+        self._written = self._writer.submit(_write_all, leaving)
+
+    def _wait(self) -> None:
+        """Wait until the files hold what they were to."""
+        if self._written is not None:
+            with self._telling():
+                self._written.result()
+            self._written = None
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             where = self._folder or tempfile.gettempdir()
             raise EventsError(
@@ -207,15 +235,21 @@ class Parts:
     def to_files(self) -> None:
         """Write all rows to files, where other processes can read them."""
         self._spill()
+        self._wait()
 
     def part(self, number: int, last: bool = True) -> Part:
         """Return a part, when all batches have been added; `last`: its rows are not asked for again.
 
-        It is the file's path, where the rows lie in files only.
+        It is the file's path, where the rows lie in files only. Raises EventsError where there is no room for it.
         """
+        self._wait()
+        self._memory.end()
+        with self._telling():
+            rows = self._rows.take(number, last)
+            ids = None if self._ids is None else self._ids.take(number, last)
         return Part(
-            self._rows.take(number, last),
-            None if self._ids is None else self._ids.take(number, last),
+            rows,
+            ids,
             int(self._learners.counts[number]),
             self.parts.bit_length() - 1,
             *self._vocabularies,
@@ -304,19 +338,41 @@ def _fit_recall(parts: Parts, window: Window, chosen: NDArray[np.bool_], engine:
 
 
 class _Memory:
-    """Room for rows, from large pieces."""
+    """Room for rows, from large pieces. Those that no rows refer to any more are used again: new ones cost the system
+    as much as a copy of them, because it clears them first."""
 
     def __init__(self) -> None:
         self._slab: Rows = np.empty(0, dtype=ROW)
+        self._free: list[memoryview] = []
+        self._ended = False
         self._lock = Lock()
 
     def room(self, rows: int) -> Rows:
         """Return room for so many rows."""
         with self._lock:
             if self._slab.size < rows:
-                self._slab = np.empty(max(_SLAB, rows), dtype=ROW)
+                self._slab = self._piece(rows)
             taken, self._slab = self._slab[:rows], self._slab[rows:]
         return taken
+
+    def _piece(self, rows: int) -> Rows:
+        if rows > _SLAB:
+            return np.empty(rows, dtype=ROW)
+        memory = self._free.pop() if self._free else np.empty(_SLAB * ROW.itemsize, dtype=np.uint8).data
+        # Of a memoryview, so that this array, and not what is beneath, is what all slices of it refer to.
+        slab: Rows = np.frombuffer(memory, dtype=ROW)
+        finalize(slab, self._reuse, memory).atexit = False
+        return slab
+
+    def _reuse(self, memory: memoryview) -> None:
+        if not self._ended:
+            self._free.append(memory)
+
+    def end(self) -> None:
+        """Ask for no room any more: what is free, now or later, goes back to the system."""
+        self._ended = True
+        self._slab = np.empty(0, dtype=ROW)
+        self._free.clear()
 
 
 class _Dealt(Generic[_Any]):
@@ -328,7 +384,7 @@ class _Dealt(Generic[_Any]):
         self._dtype = dtype
         # Plain bytes, because records are copied field by field.
         self._held: list[list[NDArray[np.uint8]]] = [[] for _ in range(parts)]
-        self._files: list[BinaryIO] = []
+        self._files: list[FileIO] = []
 
     def add(self, dealt: NDArray[_Any], starts: NDArray[np.int64]) -> None:
         """Take an array whose rows starts[i] to starts[i + 1] belong to part i."""
@@ -338,25 +394,21 @@ class _Dealt(Generic[_Any]):
         self.rows += dealt.size
         self.held_bytes += dealt.nbytes
 
-    def spill(self, folder: Path, name: str) -> None:
-        """Write what is in memory to files in a folder."""
+    def let_go(self, folder: Path, name: str) -> list[_Leaving]:
+        """Return what is in memory, to be written to files in a folder."""
         if not self._files:
-            self._files = [(folder / f"{name}-{part}").open("wb") for part in range(len(self._held))]
-        for file, held in zip(self._files, self._held, strict=True):
-            for rows in held:
-                file.write(rows.data)
-            held.clear()
+            self._files = [FileIO(folder / f"{name}-{part}", "w") for part in range(len(self._held))]
+        leaving = list(zip(self._files, self._held, strict=True))
+        self._held = [[] for _ in self._held]
         self.held_bytes = 0
+        return leaving
 
     def take(self, part: int, last: bool) -> NDArray[_Any] | Path:
         """Return a part, as an array or as a file; `last`: what is in memory is forgotten."""
         held = self._held[part]
-        if self._files and held:
-            for rows in held:
-                self._files[part].write(rows.data)
-            held.clear()
         if self._files:
-            self._files[part].flush()
+            _write(self._files[part], held)
+            held.clear()
             return Path(self._files[part].name)
         joined = np.concatenate(held) if held else np.empty(0, dtype=np.uint8)
         self._held[part] = [] if last else [joined]
@@ -366,6 +418,23 @@ class _Dealt(Generic[_Any]):
         """Close the files."""
         for file in self._files:
             file.close()
+
+
+def _write_all(leaving: list[_Leaving]) -> None:
+    for file, pieces in leaving:
+        _write(file, pieces)
+        pieces.clear()
+
+
+def _write(file: FileIO, pieces: Sequence[NDArray[np.uint8]]) -> None:
+    """Append pieces to a file, many with each call of the system; raises OSError where there is no room."""
+    waiting = deque(piece.data for piece in pieces)
+    while waiting:
+        written = os.writev(file.fileno(), list(islice(waiting, _PIECES)))
+        while waiting and written >= waiting[0].nbytes:
+            written -= waiting.popleft().nbytes
+        if written:  # a piece cut off: by a limit of the system, or by a full disk, which the next call will tell
+            waiting[0] = waiting[0][written:]
 
 
 @dataclass(frozen=True, slots=True)
