@@ -10,10 +10,11 @@ import typer
 from rich.markup import escape
 
 from core.cli.output import NO, err, fail, stop
-from core.cli.root import DeploymentId, app, store
+from core.cli.root import DeploymentId, app, settings, store
 from core.delivery import PlanError
-from core.reports import KINDS, UnknownDeployment, as_html, as_markdown, build, choose, facts_of
-from core.store import Event, LogFileError, events, read_log
+from core.oncall import RosterError, duty_of
+from core.reports import KINDS, Facts, UnknownDeployment, as_html, as_markdown, build, choose, facts_of, read_facts
+from core.store import LogFileError, read_log
 
 
 class Format(StrEnum):
@@ -46,10 +47,9 @@ def report(
     ] = None,
 ) -> None:
     """Write a report."""
-    found = _events(log)
     try:
-        document = build(str(kind), facts_of(found, choose(found, deployment)))
-    except (UnknownDeployment, PlanError) as error:
+        document = build(str(kind), _facts(log, deployment))
+    except (UnknownDeployment, PlanError, RosterError) as error:
         fail(str(error))
     html = format_ is Format.HTML or (format_ is None and out is not None and out.suffix in {".html", ".htm"})
     text = as_html(document) if html else as_markdown(document)
@@ -63,14 +63,16 @@ def report(
     err.print(f"{document.title} written to {escape(str(out))}", soft_wrap=True)
 
 
-def _events(log: Path | None) -> list[Event]:
+def _facts(log: Path | None, deployment: str | None) -> Facts:
+    duty = duty_of(settings().roster)
     if log is None:
         with store() as opened, opened.read() as connection:
-            return events(connection)
+            return read_facts(connection, deployment, duty)
     try:
-        return read_log(log)
+        found = read_log(log)
     except LogFileError as error:
         err.print(f"[bold red]no report:[/] {escape(str(error))}", soft_wrap=True)
         stop(NO)
     except OSError as error:
         fail(f"{log} can't be read: {error.strerror or error}")
+    return facts_of(found, choose(found, deployment), duty)

@@ -15,7 +15,7 @@ from core.oncall.records import (
     use_link,
 )
 from core.oncall.roster import LEVELS, Member, Roster, Shift, steps_due
-from core.oncall.rosterfile import RosterError, load_roster, parse_roster
+from core.oncall.rosterfile import RosterError, duty_of, load_roster, parse_roster
 
 __all__ = [
     "LEASE",
@@ -33,6 +33,7 @@ __all__ = [
     "acknowledge",
     "acknowledgements",
     "calls",
+    "duty_of",
     "load_roster",
     "look_at_link",
     "open_incidents",

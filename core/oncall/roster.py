@@ -87,6 +87,11 @@ class Roster:
                 return self.members[shift.who]
         return None
 
+    def duty(self, wall: float) -> tuple[tuple[str, str], ...]:
+        """Say who is on call at a moment: (level, name and address), or "nobody"."""
+        found = ((level, self.on_call(level, wall)) for level in LEVELS)
+        return tuple((level, "nobody" if m is None else f"{m.name}, {m.address}") for level, m in found)
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

@@ -6,13 +6,18 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import datetime, time
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 
 from core.oncall.roster import DAYS, LEVELS, Member, Override, Roster, Shift
 from core.yamlmarks import DocumentError, Misread, Problem, Reader, compose, listed, suggestion
+
+if TYPE_CHECKING:
+    from core.reports import Duty
 
 EXPECTED = "a mapping with people and shifts; see docs/on-call.md"
 KINDS = (
@@ -32,8 +37,8 @@ class RosterError(DocumentError):
     """A roster that can't be used; `problems` is never empty. No URL is in its text: they hold secrets."""
 
 
-def load_roster(path: Path, environment: Mapping[str, str] = os.environ) -> Roster:
-    """Read a roster's file.
+def load_roster(path: Path, environment: Mapping[str, str] | None = os.environ) -> Roster:
+    """Read a roster's file. `environment` None: nobody is to be called, so that what URLs hold doesn't matter.
 
     Raises:
         RosterError: it is missing, unreadable, or not a roster.
@@ -46,7 +51,18 @@ def load_roster(path: Path, environment: Mapping[str, str] = os.environ) -> Rost
     return parse_roster(text, str(path), environment)
 
 
-def parse_roster(text: str, name: str = "roster.yaml", environment: Mapping[str, str] = os.environ) -> Roster:
+def duty_of(path: Path | None) -> Duty | None:
+    """Return who is on call when, by a roster's file that is read when that is asked; None where none is set.
+
+    What is returned raises RosterError: the file can't be read or is not a roster.
+    """
+    if path is None:
+        return None
+    roster = cache(load_roster)
+    return lambda wall: roster(path, None).duty(wall)
+
+
+def parse_roster(text: str, name: str = "roster.yaml", environment: Mapping[str, str] | None = os.environ) -> Roster:
     """Read a roster.
 
     Raises:
@@ -63,7 +79,7 @@ def parse_roster(text: str, name: str = "roster.yaml", environment: Mapping[str,
 
 
 class _RosterReader(Reader):
-    def __init__(self, name: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, name: str, environment: Mapping[str, str] | None) -> None:
         super().__init__(name, RosterError)
         self.environment = environment
 
@@ -117,13 +133,15 @@ class _RosterReader(Reader):
         return members
 
     def _url(self, node: yaml.Node, field: str) -> str:
+        if (environment := self.environment) is None:
+            return ""
         import apprise  # a hundred services: nobody waits for them who calls nobody
 
         def read(text: str) -> str:
-            missing = [name for name in _VARIABLE.findall(text) if not self.environment.get(name)]
+            missing = [name for name in _VARIABLE.findall(text) if not environment.get(name)]
             if missing:
                 raise Misread(f"the environment variable {missing[0]} to be set")
-            filled = _VARIABLE.sub(lambda m: self.environment[m[1]], text)
+            filled = _VARIABLE.sub(lambda m: environment[m[1]], text)
             if apprise.Apprise.instantiate(filled, suppress_exceptions=True) is None:
                 raise Misread("a URL that Apprise knows, such as mailto://user:password@example.com or slack://…")
             return filled

@@ -5,7 +5,7 @@ Markdown and HTML are written from the same document, so that no figure can diff
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from core.store import Event
@@ -48,6 +48,16 @@ class Table:
     empty: str = "None."
     kind: str = "table"
 
+    @property
+    def source(self) -> Event | None:
+        """The event that every row is from, told once then; None where there are several."""
+        return _one(tuple(cell.source for cell in row if cell.source is not None) for row in self.rows)
+
+    @property
+    def has_sources(self) -> bool:
+        """Whether each row has to name its own."""
+        return self.source is None and any(cell.source is not None for row in self.rows for cell in row)
+
 
 @dataclass(frozen=True, slots=True)
 class Points:
@@ -57,6 +67,11 @@ class Points:
     items: tuple[Cell, ...]
     empty: str = "None."
     kind: str = "points"
+
+    @property
+    def source(self) -> Event | None:
+        """The event that every sentence is from, told once then; None where there are several."""
+        return _one(() if cell.source is None else (cell.source,) for cell in self.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +84,23 @@ class Chart:
     kind: str = "chart"
 
 
-Block = Lead | Numbers | Table | Points | Chart
+@dataclass(frozen=True, slots=True)
+class Charts:
+    """Small pictures side by side, under one heading."""
+
+    title: str
+    items: tuple[Chart, ...]
+    kind: str = "charts"
+
+
+Block = Lead | Numbers | Table | Points | Chart | Charts
+
+
+def _one(named: Iterable[tuple[Event, ...]]) -> Event | None:
+    """Return the one event that each of these names, if each names it and no other."""
+    found = list(named)
+    events = {event.seq: event for of_one in found for event in of_one}
+    return next(iter(events.values())) if len(events) == 1 and all(found) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,5 +131,5 @@ class Document:
                         yield from row
                 case Points():
                     yield from block.items
-                case Chart():
+                case Chart() | Charts():
                     pass

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Connection
+
 from core.delivery import DRILL_FLAG, Drill, Figure, Phase, Plan, measure_drills, parse_plan
-from core.store import Event
+from core.store import Event, events
 
 CREATED = "deployment created"
 ENTERED = ("phase started", "retried")
@@ -58,15 +60,23 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A decision of a seat. `withdrawn`: the event that took it back; `stands`: it counts at the latest gate."""
+    """A decision of a seat on a phase.
+
+    Attributes:
+        gate: hash that it is bound to. phase: that it is about; "" in an old log.
+        withdrawn: the event that took it back. stale: the seats were asked anew since.
+        stands: it counts at the latest gate.
+    """
 
     event: Event
     gate: str
+    phase: str
     seat: str
     person: str
     decision: str
     comment: str
     withdrawn: Event | None
+    stale: bool
     stands: bool
 
 
@@ -80,6 +90,10 @@ class Trouble:
     acknowledged: Event | None
 
 
+Duty = Callable[[float], Sequence[tuple[str, str]]]
+"""Says who is on call at a wall time: for each level, who ("nobody" where nobody is)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """All that the log says of one deployment.
@@ -88,6 +102,7 @@ class Facts:
         created: its first event, which has the plan. log: all of its events. last: the latest of them.
         phase: the one that it is in, or was last; None before the first. decided: changes of its state.
         attempt_began: the event with which the present attempt began.
+        duty: who is on call when: all that isn't of the log; None where no roster is known.
     """
 
     id: str
@@ -100,6 +115,12 @@ class Facts:
     gates: tuple[Event, ...]
     troubles: tuple[Trouble, ...]
     drills: tuple[Drill, ...]
+    duty: Duty | None = None
+
+    @property
+    def in_real_time(self) -> bool:
+        """Whether the plan's clock is the one on the wall."""
+        return abs(self.last.at - self.last.wall) < 1.0
 
     @property
     def last(self) -> Event:
@@ -165,7 +186,20 @@ def choose(log: Sequence[Event], deployment: str | None) -> str:
     raise UnknownDeployment(f"the log has no deployment {deployment!r}; it has: {known}")
 
 
-def facts_of(log: Sequence[Event], deployment: str) -> Facts:
+def read_facts(connection: Connection, deployment: str | None, duty: Duty | None = None) -> Facts:
+    """Read what the store's log says of a deployment (None: see `choose`), and none of the others' events.
+
+    Raises:
+        UnknownDeployment: there is none. PlanError: this version can't read its plan.
+    """
+    made = events(connection, deployment=deployment, kinds=[CREATED])
+    if not made:  # say which there are
+        made = events(connection, kinds=[CREATED])
+    chosen = choose(made, deployment)
+    return facts_of(events(connection, deployment=chosen), chosen, duty)
+
+
+def facts_of(log: Sequence[Event], deployment: str, duty: Duty | None = None) -> Facts:
     """Read what a log, oldest first, says of a deployment.
 
     Raises:
@@ -187,6 +221,7 @@ def facts_of(log: Sequence[Event], deployment: str) -> Facts:
         gates,
         tuple(_trouble(e, mine) for e in mine if e.kind == "incident opened"),
         tuple(measure_drills(mine)),
+        duty,
     )
 
 
@@ -220,10 +255,14 @@ def _signed(event: Event, log: tuple[Event, ...], gates: tuple[Event, ...]) -> S
         ),
         None,
     )
+    asked = next((g.data for g in gates if g.data.get("gate") == data["gate"]), {})
+    of_phase = [
+        g.data.get("gate") for g in gates if all(g.data.get(key) == asked.get(key) for key in ("phase", "attempt"))
+    ]
     current = bool(gates) and gates[-1].data.get("gate") == data["gate"]
     return Signed(
-        event, data["gate"], data["seat"], data["person"], data["decision"], event.reason, back,
-        current and back is None,
+        event, data["gate"], str(asked.get("phase", "")), data["seat"], data["person"], data["decision"], event.reason,
+        back, not of_phase or of_phase[-1] != data["gate"], current and back is None,
     )  # fmt: skip
 
 

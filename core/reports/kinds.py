@@ -12,6 +12,7 @@ from core.reports.charts import TONES
 from core.reports.document import NOT_RECORDED, Block, Cell, Document, Lead, Numbers, Points, Table
 from core.reports.facts import Facts
 from core.reports.verdict import decision, open_risks
+from core.store import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,11 @@ class Kind:
 def canary(facts: Facts) -> Document:
     """Return all there is: the decisions, every checkpoint with its figures, incidents, signatures."""
     last = facts.checkpoints[-1] if facts.checkpoints else None
-    blocks: list[Block] = [Lead(decision(facts)), parts.ramp_chart(facts)]
+    blocks: list[Block] = [Lead(decision(facts))]
+    back = _rolled_back(facts)
+    if back is not None and facts.state == "rolled back":
+        blocks.append(parts.rollback_numbers(facts, back))
+    blocks.append(parts.ramp_chart(facts))
     if last is not None:
         blocks.append(parts.criteria(last, f"Criteria at checkpoint {last.number} of {last.phase}"))
         if last.guardrails:
@@ -58,7 +63,8 @@ def schedule(facts: Facts) -> Document:
         blocks: list[Block] = [Lead(Cell(said, facts.last))]
     else:
         opens = facts.opens(following)
-        begins = "as soon as it is passed" if opens is None else f"at {say_moment(opens)} at the earliest"
+        here = facts.plan.phases[max(0, facts.phase)]
+        begins = f"as soon as {here.name} is passed" if opens is None else f"at {say_moment(opens)} at the earliest"
         if facts.phase < 0:
             begins = "when it is started" if opens is None else f"as planned, {say_moment(opens)}"
         said = f"Next: {following.name}, {say_share(following.share)} of the learners, {begins}."
@@ -67,18 +73,16 @@ def schedule(facts: Facts) -> Document:
             seen = facts.checkpoints[-1].seen.values()
             if seen and all("learners" in s for s in seen):
                 total = sum(s["learners"] for s in seen)
-                text = f"about {words.count(total * following.share)} of {words.count(total)} seen in the phase before"
+                text = f"about {words.count(total * following.share)} of {words.count(total)} seen"
                 learners = Cell(text, facts.checkpoints[-1].event)
-        asked = following.sign_off
-        here = facts.plan.phases[facts.phase].sign_off if facts.phase >= 0 else None
         blocks = [
             Lead(Cell(said, source)),
             Numbers((
                 ("share", Cell(say_share(following.share), source)),
                 ("learners", learners),
                 ("lasts", Cell("for good" if following.permanent else say_duration(following.lasts_s), source)),
-                ("signs before it", Cell(_seats(here), source)),
-                ("signs after it", Cell(_seats(asked), source)),
+                ("sign before it", Cell(_seats(here.sign_off if facts.phase >= 0 else None), source)),
+                ("sign after it", Cell(_seats(following.sign_off), source)),
             )),
             Table(
                 "Checkpoints", ("", "after", "planned"),
@@ -89,6 +93,7 @@ def schedule(facts: Facts) -> Document:
                 ),
             ),
             Points("Criteria", tuple(Cell(parts.limit(c), source) for c in following.criteria)),
+            parts.on_call(facts, opens, following.checkpoints),
         ]  # fmt: skip
     acting = (f"{parts.limit(t.limit)} for {say_duration(t.hold_s)}: {t.then}" for t in facts.plan.triggers)
     against = (
@@ -103,31 +108,44 @@ def schedule(facts: Facts) -> Document:
 
 def summary(facts: Facts) -> Document:
     """Return one page: the decision in a sentence, five numbers, open risks."""
+    back = _rolled_back(facts)
+    if back is not None and facts.state == "rolled back":
+        numbers = parts.rollback_numbers(facts, back).items[:4]
+    else:
+        numbers = _how_it_goes(facts)
+    blocks: list[Block] = [
+        Lead(decision(facts)),
+        Numbers((*numbers, ("incidents", _incidents(facts)))),
+        parts.ramp_chart(facts),
+        Points("Open risks", open_risks(facts), "None that the log knows of."),
+    ]
+    return parts.document("Executive summary", facts, blocks)
+
+
+def _how_it_goes(facts: Facts) -> tuple[tuple[str, Cell], ...]:
     last = facts.checkpoints[-1] if facts.checkpoints else None
     learners, requests = parts.exposure(facts, last)
-    share = float(facts.decided[-1].data.get("share_to", 0.0)) if facts.decided else 0.0
+    latest = facts.decided[-1] if facts.decided else None
+    share = float(latest.data.get("share_to", 0.0)) if latest is not None else 0.0
     met = Cell("no checkpoint yet")
     if last is not None:
         measured = [j for j in last.criteria if j.state != "not measured"]
-        met = Cell(
-            f"{sum(j.state == 'pass' for j in measured)} of {len(measured)} measured", last.event, _tone(last.state)
-        )
-    opened = [t for t in facts.troubles if t.closed is None]
-    latest = facts.decided[-1] if facts.decided else None
-    trouble = facts.troubles[-1].opened if facts.troubles else None
-    blocks: list[Block] = [
-        Lead(decision(facts)),
-        Numbers((
-            ("learners with the candidate now", Cell(words.percent(share), latest)),
-            ("criteria met, last checkpoint", met),
-            ("learners the candidate had, that phase", learners),
-            ("requests it answered, that phase", requests),
-            ("incidents", Cell(f"{len(facts.troubles)}, {len(opened)} open", trouble, "bad" if opened else "")),
-        )),
-        parts.ramp_chart(facts),
-        Points("Open risks", open_risks(facts), "None that the log knows of."),
-    ]  # fmt: skip
-    return parts.document("Executive summary", facts, blocks)
+        said = f"{sum(j.state == 'pass' for j in measured)} of {len(measured)} measured"
+        met = Cell(said, last.event, _tone(last.state))
+    return (
+        ("learners with the candidate now", Cell(words.percent(share), latest)),
+        ("criteria met, last checkpoint", met),
+        ("learners it had, that phase", learners),
+        ("requests it answered, that phase", requests),
+    )
+
+
+def _incidents(facts: Facts) -> Cell:
+    if not facts.troubles:
+        return Cell("none")
+    all_of, opened = len(facts.troubles), sum(t.closed is None for t in facts.troubles)
+    said = f"{opened} open" if opened == all_of else f"{all_of}, {opened or 'none'} open"
+    return Cell(said, facts.troubles[-1].opened, "bad" if opened else "")
 
 
 def sign_off(facts: Facts) -> Document:
@@ -147,65 +165,45 @@ def sign_off(facts: Facts) -> Document:
     standing = {s.seat: s for s in facts.signed if s.stands}
     went = sum(s.decision == "go" for s in standing.values())
     refused = sum(s.decision != "go" for s in standing.values())
-    said = f"{phase.name}: {went} of {asked.quorum} say go" + (f", {refused} no-go" if refused else "")
+    needed = f"{asked.quorum} of the {len(asked.seats)} seats are needed"
+    said = f"{phase.name}: {went} {'says' if went == 1 else 'say'} go" + (f", {refused} no-go" if refused else "")
+    tone = "bad" if refused else "good" if went >= asked.quorum else "watch"
+    open_ = Cell("no decision") if went >= asked.quorum else Cell("still to decide", tone="watch")
     rows = []
     for seat in asked.seats:
         s = standing.get(seat)
         rows.append(
-            (Cell(seat), Cell("still to decide", tone="watch"), Cell(""), Cell(""), Cell(""))
+            (Cell(seat), open_, Cell(""), Cell(""), Cell(""))
             if s is None
             else (Cell(seat, s.event), Cell(s.decision, s.event, "good" if s.decision == "go" else "bad"),
                   Cell(s.person, s.event), Cell(s.comment, s.event), parts.when(s.event))
         )  # fmt: skip
     blocks: list[Block] = [
-        Lead(Cell(f"{said}.", gate)),
-        Numbers(
-            (("quorum", Cell(f"{asked.quorum} of {len(asked.seats)}", facts.created)), ("asked", parts.when(gate)))
-        ),
+        Lead(Cell(f"{said}; {needed}.", gate, tone)),
         Table("Seats", ("seat", "decision", "who", "comment", "when"), tuple(rows)),
-        Points("Bound to", (Cell(f"gate {gate.data.get('gate', NOT_RECORDED)}", gate),)),
-    ]
+        Points("Bound to what they saw", (Cell(f"asked {say_moment(gate.at)}", gate),
+                                          Cell(f"gate {gate.data.get('gate', NOT_RECORDED)}", gate))),
+    ]  # fmt: skip
     seen = [c for c in facts.checkpoints if c.phase == phase.name and c.attempt == gate.data.get("attempt")]
     if seen:
         blocks.append(parts.criteria(seen[-1], f"Evidence: checkpoint {seen[-1].number} of {phase.name}"))
-    blocks.append(parts.signatures(facts))
+    if len(facts.signed) > len(standing):
+        blocks.append(parts.signatures(facts))
     return parts.document("Sign-off sheet", facts, blocks)
 
 
 def rollback(facts: Facts) -> Document:
     """Return the report after a rollback: what decided it, how long each step took, whom it touched."""
-    back = next((e for e in reversed(facts.decided) if e.kind == "rolled back"), None)
+    back = _rolled_back(facts)
     if back is None:
         said = f"It was not rolled back: it is {facts.state}."
         return parts.document("Post-rollback report", facts, [Lead(Cell(said, facts.last))])
-    drill = facts.drills[0]
-    after = [e for e in facts.log if e.seq > back.seq]
-    switched = next((e for e in after if e.kind == "traffic switched" and e.data["share"] == 0), None)
-    shown = next((e for e in after if e.kind in {"rollback verified", "rollback unverified"}), None)
-    exposed = shown.data.get("exposed", {}) if shown is not None else {}
-    took = (
-        Cell("not read back yet", tone="bad")
-        if drill.switched_wall_s is None
-        else Cell(_after(drill.switched_wall_s), switched)
-    )
-    clean = Cell("not shown yet", tone="watch")
-    if drill.verified_plan_s is not None:
-        clean = Cell(f"{_after(drill.verified_plan_s)} of plan time", shown, "good")
-    elif drill.unverified and shown is not None:
-        clean = Cell(drill.unverified, shown, "watch")
-    who = "a person" if drill.by_person else "the monitor"
+    who = f"{back.actor}, a person," if facts.drills[0].by_person else "the monitor"
     blocks: list[Block] = [
-        Lead(Cell(f"Rolled back by {back.actor} ({who}) at {say_moment(back.at)}: {back.reason}.", back, "bad")),
-        Numbers((
-            ("learners before → after", Cell(
-                f"{words.percent(back.data['share_from'])} → {words.percent(back.data['share_to'])}", back)),
-            ("switch read back", took),
-            ("first clean window", clean),
-            ("learners who had the candidate, last phase", _told(exposed, "learners", shown)),
-            ("requests it answered, last phase", _told(exposed, "requests", shown)),
-        )),
+        Lead(Cell(f"Rolled back by {who} at {say_moment(back.at)}: {back.reason}.", back, "bad")),
+        parts.rollback_numbers(facts, back),
         parts.ramp_chart(facts),
-    ]  # fmt: skip
+    ]
     seen = [c for c in facts.checkpoints if c.event.seq < back.seq]
     if seen:
         title = f"The figures at the checkpoint before: {seen[-1].number} of {seen[-1].phase}"
@@ -233,18 +231,9 @@ def _tone(state: str) -> str:
     return TONES.get(state, "")
 
 
+def _rolled_back(facts: Facts) -> Event | None:
+    return next((e for e in reversed(facts.decided) if e.kind == "rolled back"), None)
+
+
 def _seats(asked: SignOff | None) -> str:
-    return "nobody" if asked is None else f"{asked.quorum} of {', '.join(asked.seats)}"
-
-
-def _after(seconds: float) -> str:
-    """Say how long after the decision."""
-    if seconds < 0.001:
-        return "at the decision"
-    return f"{seconds * 1000:.0f} ms after" if seconds < 0.1 else f"{words.duration(seconds)} after"
-
-
-def _told(exposed: dict[str, int], name: str, source: object) -> Cell:
-    if name not in exposed:
-        return Cell(NOT_RECORDED)
-    return Cell(words.count(exposed[name]), source)  # type: ignore[arg-type]
+    return "nobody" if asked is None else f"{asked.quorum} of {len(asked.seats)} seats"

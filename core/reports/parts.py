@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from core.delivery import Limit, words
 from core.delivery.quantities import say_duration, say_moment, say_share
-from core.reports.charts import TONES, course, ramp
-from core.reports.document import NOT_RECORDED, Block, Cell, Chart, Document, Table
+from core.reports.charts import ENDS, TONES, course, is_a_course, ramp
+from core.reports.document import NOT_RECORDED, Block, Cell, Chart, Charts, Document, Numbers, Table
 from core.reports.facts import Checkpoint, Facts, Judged
 from core.store import Event
+
+NOBODY = "nobody"
 
 
 def document(title: str, facts: Facts, blocks: list[Block]) -> Document:
@@ -35,7 +39,9 @@ def decisions(facts: Facts) -> Table:
     for e in facts.decided:
         before, after = float(e.data.get("share_from", 0.0)), float(e.data.get("share_to", 0.0))
         share = f"{words.percent(before)} → {words.percent(after)}" if before != after else words.percent(after)
-        rows.append((when(e), Cell(_kind(e), e, _tone(e)), Cell(share, e), Cell(e.actor, e), Cell(e.reason, e)))
+        rows.append(
+            (when(e), Cell(_kind(e), e, ENDS.get(e.kind, "")), Cell(share, e), Cell(e.actor, e), Cell(e.reason, e))
+        )
     return Table(
         "Decisions", ("when", "what", "learners", "who", "why"), tuple(rows), "Nothing was decided: it has not begun."
     )
@@ -45,21 +51,16 @@ def _kind(event: Event) -> str:
     return f"{event.kind}: {event.data['phase']}" if event.data.get("phase") else event.kind
 
 
-def _tone(event: Event) -> str:
-    tones = {"rolled back": "bad", "aborted": "watch", "held": "watch", "halted": "watch", "completed": "good"}
-    return tones.get(event.kind, "")
-
-
 def ramp_chart(facts: Facts) -> Chart:
     """Return the ramp as a chart."""
-    return Chart("Share of the learners with the candidate", *ramp(facts))
+    return Chart("Share of the learners with the candidate (steps are not to scale)", *ramp(facts))
 
 
 def criteria(checkpoint: Checkpoint, title: str) -> Table:
     """Return what one checkpoint says of each criterion."""
     return Table(
         title,
-        ("criterion", "state", "value", "interval", "baseline", "made of"),
+        ("criterion", "state", "value", "interval", "baseline", "counted"),
         tuple(_criterion(j, checkpoint.event) for j in checkpoint.criteria),
         "The phase has no criterion.",
     )
@@ -115,7 +116,7 @@ def guardrails(checkpoint: Checkpoint) -> Table:
         for j in checkpoint.guardrails
     )  # fmt: skip
     title = f"Against the baseline, at checkpoint {checkpoint.number} of {checkpoint.phase}"
-    return Table(title, ("guardrail", "state", "of the baseline's", "always-valid p", "acts"), rows)
+    return Table(title, ("guardrail", "state", "against the baseline", "always-valid p", "acts"), rows)
 
 
 def exposure(facts: Facts, checkpoint: Checkpoint | None) -> tuple[Cell, Cell]:
@@ -129,17 +130,19 @@ def exposure(facts: Facts, checkpoint: Checkpoint | None) -> tuple[Cell, Cell]:
 
 
 def courses(facts: Facts) -> list[Block]:
-    """Return a chart of each criterion of each phase of the present attempt, where there is anything to draw."""
+    """Return charts of each phase's criteria in the present attempt, where there is anything to draw."""
     attempt = max((c.attempt for c in facts.checkpoints), default=1)
-    charts: list[Block] = []
+    found: list[Block] = []
     for index, phase in enumerate(facts.plan.phases):
         looked = [c for c in facts.checkpoints if c.phase == phase.name and c.attempt == attempt]
+        charts = []
         for at in range(max((len(c.criteria) for c in looked), default=0)):
             judged = [(c, c.criteria[at]) for c in looked if at < len(c.criteria)]
-            if any(j.value is not None for _, j in judged):
-                title = f"{phase.name}: {name_of(judged[-1][1])}"
-                charts.append(Chart(title, *course(f"course-{index}-{at}", judged)))
-    return charts
+            if is_a_course(judged):
+                charts.append(Chart(name_of(judged[-1][1]), *course(f"course-{index}-{at}", judged)))
+        if charts:
+            found.append(Charts(f"{phase.name}, checkpoint by checkpoint", tuple(charts)))
+    return found
 
 
 def incidents(facts: Facts) -> Table:
@@ -161,16 +164,86 @@ def signatures(facts: Facts) -> Table:
     """Return every decision of a seat, those that count no more marked."""
     rows = tuple(
         (
+            Cell(s.phase or NOT_RECORDED, s.event),
             Cell(s.seat, s.event),
             Cell(s.person, s.event),
             Cell(s.decision, s.event, "good" if s.decision == "go" else "bad"),
             Cell(s.comment, s.event),
             when(s.event),
-            Cell("stands", s.event) if s.stands else Cell("withdrawn", s.withdrawn) if s.withdrawn else Cell("stale"),
+            Cell("withdrawn", s.withdrawn, "watch") if s.withdrawn
+            else Cell("no: asked anew since", tone="watch") if s.stale else Cell("yes", s.event),
         )
         for s in facts.signed
+    )  # fmt: skip
+    columns = ("phase", "seat", "who", "decision", "comment", "when", "counts")
+    return Table("Every decision of a seat", columns, rows, "Nobody decided.")
+
+
+def rollback_numbers(facts: Facts, back: Event) -> Numbers:
+    """Return what a rollback took: from which share, how long, whom the candidate had until then."""
+    drill = facts.drills[0]
+    after = [e for e in facts.log if e.seq > back.seq]
+    switched = next((e for e in after if e.kind == "traffic switched" and e.data["share"] == 0), None)
+    shown = next((e for e in after if e.kind in {"rollback verified", "rollback unverified"}), None)
+    took = (
+        Cell("not read back yet", tone="bad")
+        if drill.switched_wall_s is None
+        else Cell(_soon(drill.switched_wall_s), switched)
     )
-    return Table("Decisions of the seats", ("seat", "who", "decision", "comment", "when", ""), rows, "Nobody decided.")
+    clean = Cell("not seen yet", tone="watch")
+    if drill.verified_plan_s is not None:
+        clean = Cell(_soon(drill.verified_plan_s), shown, "good")
+    elif drill.unverified and shown is not None:
+        clean = Cell(drill.unverified, shown, "watch")
+    clock = "" if facts.in_real_time else ", plan time"
+    shares = f"{words.percent(back.data['share_from'])} → {words.percent(back.data['share_to'])}"
+    return Numbers((
+        ("learners with the candidate", Cell(shares, back)),
+        ("from decision to switch read back", took),
+        (f"from decision to first clean window{clock}", clean),
+        ("learners who had it, last phase", _exposed("learners", shown)),
+        ("requests it answered, last phase", _exposed("requests", shown)),
+    ))  # fmt: skip
+
+
+def _soon(seconds: float) -> str:
+    if seconds < 0.001:
+        return "under 1 ms"
+    return f"{seconds * 1000:.0f} ms" if seconds < 0.1 else words.duration(seconds)
+
+
+def _exposed(name: str, shown: Event | None) -> Cell:
+    """Say whom the candidate had; counted when the rollback is verified."""
+    if shown is None:
+        return Cell("not counted yet")
+    exposed = shown.data.get("exposed", {})
+    return Cell(words.count(exposed[name]), shown) if name in exposed else Cell(NOT_RECORDED)
+
+
+def on_call(facts: Facts, opens: float | None, checkpoints: Sequence[float]) -> Table:
+    """Return who is on call in a phase that opens at a plan time: at its begin, and from each checkpoint with others.
+
+    Where it isn't known when that is by the clock on the wall: at the time of the log's latest event.
+    """
+    title, columns, rows = "On call, by the roster as it is set now", ("at", "level", "who"), []
+    if facts.duty is None:
+        return Table(title, columns, (), "No roster is set: nobody is called.")
+    planned = opens is not None and facts.in_real_time
+    moments = [opens + after for after in (0.0, *checkpoints)] if opens is not None and planned else [facts.last.wall]
+    before: Sequence[tuple[str, str]] = ()
+    for moment in moments:
+        duty = facts.duty(moment)
+        if duty != before:
+            rows += [
+                (
+                    Cell(say_moment(moment) if not at else ""),
+                    Cell(level),
+                    Cell(who, tone="watch" if who == NOBODY else ""),
+                )
+                for at, (level, who) in enumerate(duty)
+            ]
+        before = duty
+    return Table(title, columns, tuple(rows), "The roster has nobody.")
 
 
 def schedule_row(facts: Facts, index: int) -> tuple[Cell, ...]:

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from core.delivery.quantities import say_moment
 from core.reports.document import Document
@@ -15,6 +15,8 @@ from core.store import Event
 SHORT = 8
 """Characters of an event's hash that are shown beside a figure; the list of sources has all of it."""
 
+_BETWEEN = re.compile(r"(?<=\d) (?=%|(?:ms|s|min|h|d|KB|MB|GB)\b)")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)? UTC")
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~&])")
 
 
@@ -38,7 +40,7 @@ def _environment(html: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"short": _short, "moment": _moment, "plain": _plain}
+    made.filters |= {"short": _short, "moment": _moment, "plain": _plain, "bound": _bound}
     return made
 
 
@@ -48,6 +50,12 @@ def _short(event: Event) -> str:
 
 def _moment(event: Event) -> str:
     return say_moment(event.at)
+
+
+def _bound(text: str) -> Markup:
+    """Keep numbers with their units, moments, and what becomes of what, on one line."""
+    said = _BETWEEN.sub("\u00a0", str(escape(text))).replace(" → ", "\u00a0→\u00a0")
+    return Markup(_MOMENT.sub(r'<span class="whole">\g<0></span>', said))  # escaped above
 
 
 def _plain(text: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from core.delivery import PlanError
-from core.reports import KINDS, UnknownDeployment, as_html, as_markdown, build, facts_of
-from core.store import StoreUnavailable, events
+from core.oncall import RosterError, duty_of
+from core.reports import KINDS, UnknownDeployment, as_html, as_markdown, build, read_facts
+from core.store import StoreUnavailable
 from core.web import reading
 
 _FORMATS = {"HTML": ("html", "text/html"), "Markdown": ("md", "text/markdown")}
@@ -38,8 +39,8 @@ def document(deployment: str, kind: str, *, html: bool) -> str:
     """Return a report's text; a sentence where there is nothing to report on."""
     try:
         with reading.store().read() as connection:
-            found = facts_of(events(connection), deployment)
+            found = read_facts(connection, deployment, duty_of(reading.settings().roster))
         made = build(kind, found)
-    except (UnknownDeployment, PlanError, StoreUnavailable) as error:
+    except (UnknownDeployment, PlanError, RosterError, StoreUnavailable) as error:
         return f"No report: {error}\n"
     return as_html(made) if html else as_markdown(made)

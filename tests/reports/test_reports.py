@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from core.cli import app
 from core.delivery import sign
-from core.reports import KINDS, UnknownDeployment, as_html, as_markdown, build, choose, facts_of
+from core.oncall import duty_of
+from core.reports import KINDS, UnknownDeployment, as_html, as_markdown, build, choose, facts_of, read_facts
 from core.store import Event, LogFileError, Store, events, export_log, import_log, read_log
 from tests.web.deployments import Rollout, rollout
 
@@ -36,6 +37,15 @@ phases:
     traffic: 10 %
     lasts: 4 h
     criteria: [error_rate < 0.5 %]
+"""
+ROSTER = """
+people:
+  day: {address: day@example.com, urls: ["mailto://u:${NOT_SET}@smtp.example.com"]}
+  night: {address: night@example.com, urls: ["mailto://u:${NOT_SET}@smtp.example.com"]}
+shifts:
+  primary:
+    - {who: day, zone: UTC, from: "06:00", to: "18:00"}
+    - {who: night, zone: UTC, from: "18:00", to: "06:00"}
 """
 HOSTILE = "fine | <script>alert(1)</script> **bold**"
 
@@ -65,6 +75,12 @@ def exported(rolled_back: Rollout, tmp_path_factory: pytest.TempPathFactory) -> 
     with path.open("w") as file, rolled_back.store.read() as connection:
         export_log(connection, file)
     return path
+
+
+def draft(home: Path, text: str) -> list[Event]:
+    """Return the log of a deployment that was made and not started."""
+    with rollout(home, start=False, text=text) as made, made.store.read() as connection:
+        return events(connection)
 
 
 def written(kind: str, log: list[Event]) -> tuple[str, str]:
@@ -105,7 +121,8 @@ def test_the_report_after_a_rollback_has_the_figures_of_the_log(live: list[Event
     markdown, _ = written("rollback", live)
     back = next(e for e in live if e.kind == "rolled back")
     shown = next(e for e in live if e.kind == "rollback verified")
-    assert "Rolled back by monitor" in markdown
+    assert "Rolled back by the monitor at" in markdown
+    assert "from decision to first clean window, plan time: **" in markdown
     assert back.reason.split(",")[0] in markdown
     assert "10 % → 0 %" in markdown
     assert shown.data["exposed"]["learners"] == 7
@@ -128,10 +145,83 @@ def test_the_sign_off_sheet_has_seats_comments_and_the_hash(live: list[Event]) -
     markdown, html = written("sign-off", live)
     gate = next(e for e in reversed(live) if e.kind == "sign-off asked for")
     assert gate.data["gate"] in markdown
-    assert "2 of 2 say go" in markdown
-    assert "still to decide" in markdown  # the third seat
+    assert "2 say go; 2 of the 3 seats are needed" in markdown
+    assert "| product | no decision |" in markdown
     assert "&lt;script&gt;" in html
     assert r"fine \| \<script\>" in markdown
+
+
+def test_decisions_on_an_earlier_phase_still_count(live: list[Event]) -> None:
+    markdown, _ = written("canary", live)
+    assert re.search(r"\| canary \| engineering \| lea@example.com \| go \|.*\| yes \|", markdown)
+    asked = next(e for e in live if e.kind == "sign-off asked for")
+    anew = Event(**{f: getattr(asked, f) for f in Event.__dataclass_fields__} | {
+        "seq": live[-1].seq + 1, "data": {**asked.data, "gate": "f" * 64}})  # fmt: skip
+    markdown, _ = written("canary", [*live, anew])
+    assert re.search(r"\| canary \| engineering \| lea@example.com \| go \|.*\| no: asked anew since \|", markdown)
+
+
+def test_a_table_from_one_event_names_it_once(live: list[Event]) -> None:
+    markdown, html = written("schedule", live)
+    made = live[0]
+    plan = markdown.split("## The whole plan")[1].split("##")[0]
+    assert plan.startswith(f" ⟨{made.seq}·{made.hash[:8]}⟩")
+    assert plan.count(made.hash[:8]) == 1
+    assert "source" not in plan
+    assert "source" in written("canary", live)[0].split("## Decisions")[1].split("##")[0]
+    assert html.count("<table") == html.count("</table>")
+
+
+def test_a_report_reads_the_events_of_its_deployment_alone(rolled_back: Rollout, live: list[Event]) -> None:
+    with rolled_back.store.transaction() as tx:
+        tx.append("told", "test", "of no deployment")
+    with rolled_back.store.read() as connection:
+        found = read_facts(connection, None)
+        assert found == facts_of(live, rolled_back.id)
+        with pytest.raises(UnknownDeployment, match="it has: signed-"):
+            read_facts(connection, "none")
+
+
+def test_nothing_to_draw_is_not_drawn(live: list[Event]) -> None:
+    _, html = written("canary", live)
+    assert "error rate under" in html.split('class="charts"')[1]
+    assert "open incidents" not in html.split('class="charts"')[1].split("</section>")[0]
+    assert "100.0" not in re.sub(r'"[^"]*"', "", html)
+    for path in re.findall(r'viewBox="0 0 (\d+) (\d+)"', html):
+        assert min(map(int, path)) > 50
+
+
+def test_the_schedule_says_who_is_on_call_at_its_begin_and_when_that_changes(tmp_path: Path) -> None:
+    roster = tmp_path / "roster.yaml"
+    roster.write_text(ROSTER)
+    begin = 4_102_444_800.0  # 2100-01-01 00:00 UTC, a Friday
+    text = PLAN.replace("skip_gaps: true\n", "")
+    text = text.replace("lasts: 30 min", "starts: 2100-01-01 17:50 UTC\n    lasts: 30 min")
+    log = [
+        Event(**{f: getattr(e, f) for f in Event.__dataclass_fields__} | {"at": begin, "wall": begin})
+        for e in draft(tmp_path, text)
+    ]
+    facts = facts_of(log, log[0].deployment, duty_of(roster))
+    on_call = as_markdown(build("schedule", facts)).split("## On call")[1].split("##")[0]
+    assert "| 2100-01-01 17:50 UTC | primary | day, day@example.com |" in on_call
+    assert "| 2100-01-01 18:05 UTC | primary | night, night@example.com |" in on_call  # at the first checkpoint
+    assert "18:20" not in on_call  # nobody else by the second
+    assert on_call.count("| secondary | nobody |") == 2
+    assert "smtp" not in on_call
+    unknown = as_markdown(build("schedule", facts_of(log, log[0].deployment)))
+    assert "No roster is set: nobody is called." in unknown
+
+
+def test_where_the_begin_is_not_known_the_duty_is_that_of_the_latest_event(tmp_path: Path) -> None:
+    log = draft(tmp_path, PLAN)
+    told: list[float] = []
+
+    def duty(wall: float) -> list[tuple[str, str]]:
+        told.append(wall)
+        return [("primary", "lea")]
+
+    assert "| primary | lea |" in as_markdown(build("schedule", facts_of(log, log[0].deployment, duty)))
+    assert told == [log[-1].wall]
 
 
 def test_a_log_of_before_says_what_it_has_not(live: list[Event]) -> None:

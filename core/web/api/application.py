@@ -16,7 +16,7 @@ from core.metrics import learner_hasher
 from core.settings import Settings
 from core.store import Store
 from core.traffic import FlagService, open_flags
-from core.web.api import approvals, deployments, flags, health, learners, oncall, problems, pushing, schema
+from core.web.api import approvals, deployments, flags, health, learners, oncall, problems, pushing, reports, schema
 from core.web.api.auth import load_tokens
 from core.web.api.context import Context
 from core.web.api.guard import LARGE, BodyGuard, HostGuard, served_names
@@ -77,7 +77,7 @@ def create_api(
         counts=counts,
     )
     problems.install(app)
-    for part in (flags, pushing, approvals, oncall, deployments, learners, health, schema):
+    for part in (flags, pushing, approvals, oncall, reports, deployments, learners, health, schema):
         app.include_router(part.router)
     app.add_middleware(PushGate, paths=LARGE, refused=counts.pushes_refused, took=counts.push_seconds)
     app.add_middleware(BodyGuard)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.delivery.words import duration
-from core.oncall import LEVELS, Call, OpenIncident, Roster
+from core.oncall import Call, OpenIncident, Roster
 from core.web.views.marks import Mark, Tone
 from core.web.views.says import capital
 from core.web.views.times import exact_time
@@ -37,8 +37,7 @@ def duty(roster: Roster | None, now: float) -> tuple[tuple[str, str], ...]:
     """Return who is on call now: (level, who). `now`: wall time."""
     if roster is None:
         return ()
-    found = ((level, roster.on_call(level, now)) for level in LEVELS)
-    return tuple((capital(level), "nobody" if m is None else f"{m.name}, {m.address}") for level, m in found)
+    return tuple((capital(level), who) for level, who in roster.duty(now))
 
 
 def incident_rows(found: Sequence[OpenIncident], now: float) -> tuple[IncidentRow, ...]:
