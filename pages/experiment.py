@@ -25,7 +25,9 @@ if said := html.banner(reading.notes(one)):
 with st.container(horizontal=True, horizontal_alignment="right"):
     treatment = pieces.linked("Version", found.treatments, "version", width=240)
 st.html(html.headline(experiment.headline(found, treatment)))
-pieces.segments_link(one, found)
+with st.container(horizontal=True, vertical_alignment="center"):
+    pieces.segments_link(one, found)
+    pieces.business_link(one, found)
 
 if not found.withheld:
     st.html(html.section("Effects"))

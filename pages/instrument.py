@@ -15,10 +15,15 @@ theme = st.context.theme.type
 
 parts.tell()
 with st.container(horizontal=True, horizontal_alignment="right"):
-    one = experiments.choose()
+    one = experiments.choose(one_version=True)
 if one is None:
-    st.html(html.title("Instrument", "Checked on an experiment's learners: choose data first, or have some made up."))
-    experiments.new_experiment()
+    st.html(
+        html.title(
+            "Instrument",
+            "Checked on learners of an experiment or of one version: choose some first, or have some made up.",
+        )
+    )
+    experiments.new_experiment(one_version=True)
     st.stop()
 
 if said := html.banner(kept.notes(one)):
@@ -61,4 +66,4 @@ counts = pieces.requests()
 pieces.download(one, found, counts)
 
 with st.expander("Check on other data", icon=":material/add:"):
-    experiments.new_experiment()
+    experiments.new_experiment(one_version=True)

@@ -36,7 +36,8 @@ class Question:
     """What people ask of an experiment's data.
 
     Attributes:
-        paths: files or folders. variant, control: the column of versions, and the old one.
+        paths: files or folders. variant, control: the column of versions, and the old one; "" where all had the same,
+            so that there is nothing to compare.
         metrics, covariates, margins, lower_is_better: as `declare` reads them.
         segments: columns. cluster: column of what was randomised as a whole. learner: column of learners' ids.
         day: column of the day on which a learner came in.
@@ -71,7 +72,7 @@ class Question:
     def roles(self) -> Roles:
         """Return which columns are what."""
         labels = tuple(dict.fromkeys(name for name in (*self.segments, self.cluster, self.learner) if name is not None))
-        return Roles(self.variant, self.declared().inputs, labels, self.day, self.where)
+        return Roles(self.variant or None, self.declared().inputs, labels, self.day, self.where)
 
     def shares(self, arms: Sequence[str]) -> Mapping[str, float] | None:
         """Return the planned share of each version; raises DesignError where one share is said of more than two."""

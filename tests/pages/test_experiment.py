@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 import streamlit as st
@@ -144,3 +145,21 @@ def test_made_up_learners_are_labelled(root: Path) -> None:
     assert "Simulated: simulated learners" in text
     app.button(key="remove").click().run()
     assert "Is the new version better?" in said(well(app))
+
+
+def test_the_business_case_gets_the_lift_with_its_interval(root: Path, data: Path) -> None:
+    key = kept(data)
+    app = well(page(root, "experiment", experiment=key))
+    (link,) = [each for each in app.get("page_link") if "Business case" in each.proto.label]
+    carried = {name: values[0] for name, values in parse_qs(link.proto.query_string).items()}
+    one = reading.compared()[0]
+    found, _ = reading.analysed(one)
+    effect = found.comparison("spend", "new").effect
+    assert carried["lift"].startswith(f"{100 * effect.relative:.4g}"[:4])
+    assert carried["lift_source"] == "experiment Mine, metric spend"
+    there = well(page(root, "business_case", **carried))
+    assert there.text_input(key="in-lift").value == carried["lift"]
+    assert "The lift is that of experiment Mine, metric spend." in said(there)
+    app.selectbox(key="worth-metric").set_value("done").run()
+    (link,) = [each for each in app.get("page_link") if "Business case" in each.proto.label]
+    assert "metric+done" in link.proto.query_string or "metric%20done" in link.proto.query_string

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from pyarrow import parquet
 from streamlit.testing.v1 import AppTest
 
 from core.demo.experiment import METRICS, NOTHING, make_experiment, write_experiment
@@ -56,7 +57,7 @@ def well(app: AppTest) -> AppTest:
 
 
 def test_without_data_it_offers_to_choose_some(root: Path) -> None:
-    assert "choose data first" in said(well(page(root)))
+    assert "choose some first" in said(well(page(root)))
 
 
 def test_it_says_whether_it_is_fit_or_why_not(root: Path, kept: str) -> None:
@@ -115,3 +116,19 @@ def test_another_file_can_be_checked(root: Path, kept: str, tmp_path: Path) -> N
     app.text_input(key="new-path").set_value(str(other)).run()
     app.button(key="new-start").click().run()
     assert "2,000 learners, split into random halves 1,000 times" in said(well(app))
+
+
+def test_learners_who_all_had_one_version_can_be_checked(root: Path, home: Path, tmp_path: Path) -> None:
+    made = tmp_path / "all.parquet"
+    write_experiment(made, make_experiment(3_000, 6, NOTHING))
+    path = tmp_path / "one.parquet"
+    parquet.write_table(parquet.read_table(made).drop_columns(["variant"]), path)
+    app = page(root, splits="200")
+    app.text_input(key="new-path").set_value(str(path)).run()
+    assert app.selectbox(key=f"new-variant-{path}").value == "(none)"
+    assert app.button(key="new-start").label == "Check"
+    app.button(key="new-start").click().run()
+    assert "3,000 learners, split into random halves 1,000 times" in said(well(app))
+    assert all(toggle.key != "same-choice" for toggle in app.toggle)  # there are no arms that could be the same
+    app.switch_page("../../pages/experiment.py").run()
+    assert "Is the new version better?" in said(well(app))  # which it is no experiment for

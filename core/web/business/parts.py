@@ -15,11 +15,9 @@ from core.experiments.business_case import (
     LiftError,
     Measure,
     Outcome,
-    Unit,
     as_json,
     metrics_of,
     read_lift,
-    written,
 )
 from core.web import signin
 from core.web.actions import Told
@@ -95,7 +93,7 @@ def _reset() -> None:
 def lift_from_experiment() -> None:
     """Offer to take the lift from an experiment that is kept here, or from a file of its results."""
     with st.popover("Take the lift from an experiment", icon=":material/science:"):
-        kept = {one.id: one for one in experiments.saved()}
+        kept = {one.id: one for one in experiments.compared()}
         key = st.selectbox(
             "Kept here", list(kept), index=None, format_func=lambda id_: experiment.label(kept[id_]),
             placeholder="choose one" if kept else "none is", disabled=not kept, key="experiment-kept",
@@ -124,11 +122,8 @@ def _take(raw: bytes, metric: str, name: str) -> None:
     except LiftError as error:
         st.session_state["told"] = Told(Tone.BAD, f"The lift can't be taken: {error}.")
         return
-    st.query_params["lift"] = written(lift.lift, Unit.SHARE)
     _forget_source()
-    st.query_params["lift_source"] = lift.source
-    if lift.simulated:
-        st.query_params["simulated"] = lift.simulated
+    st.query_params.update(business.lift_query(lift))
     st.session_state["told"] = Told(Tone.GOOD, f"The lift is that of {lift.source}.")
 
 

@@ -34,9 +34,9 @@ _KINDS = ("mean", "rate", "roi", "ratio", "revenue", "completion", "churn")
 _NONE = "(none)"
 
 
-def choose() -> SavedExperiment | None:
-    """Offer the experiments there are; None before the first."""
-    known = reading.saved()
+def choose(*, one_version: bool = False) -> SavedExperiment | None:
+    """Offer the experiments there are; None before the first. `one_version`: those that compare nothing, too."""
+    known = reading.saved() if one_version else reading.compared()
     if not known:
         return None
     key = st.query_params.get("experiment")
@@ -133,6 +133,19 @@ def segments_link(one: SavedExperiment, found: Findings) -> None:
         )  # fmt: skip
 
 
+def business_link(one: SavedExperiment, found: Findings) -> None:
+    """Lead to the Business case, with the lift of a metric, its interval and where it is from."""
+    lifts = reading.lifts(one.id, reading.stamp(one.question), one, found)
+    if lifts:
+        with st.popover("What is it worth?", icon=":material/payments:"):
+            metric = st.selectbox("The lift of", list(lifts), key="worth-metric")
+            st.caption(f"{lifts[metric]['lift']}, with its 95 % interval in brackets.")
+            st.page_link(
+                "../../pages/business_case.py", label="Business case with this lift", icon=":material/calculate:",
+                query_params=lifts[metric],
+            )  # fmt: skip
+
+
 # --- Filters ---------------------------------------------------------------------------------------------------------
 
 
@@ -205,8 +218,11 @@ def _clear() -> None:
 # --- A new experiment ------------------------------------------------------------------------------------------------
 
 
-def new_experiment() -> None:
-    """Choose data, see what its columns may be, put that right, and compare."""
+def new_experiment(*, one_version: bool = False) -> None:
+    """Choose data, see what its columns may be, put that right, and compare.
+
+    `one_version`: learners who all had the same version will do, for halves that chance makes.
+    """
     way = st.segmented_control(
         "Where from", _WAYS, default=_WAYS[0], required=True, key="new-way", label_visibility="collapsed"
     )
@@ -230,7 +246,7 @@ def new_experiment() -> None:
     if isinstance(guess, str):
         st.error(guess, icon=":material/error:")
         return
-    _roles(source, name, guess)
+    _roles(source, name, guess, one_version)
 
 
 def _uploaded(upload: Any) -> str:
@@ -250,15 +266,11 @@ def _uploaded(upload: Any) -> str:
     return str(kept[1])
 
 
-def _roles(source: str, name: str, guess: Guess) -> None:
+def _roles(source: str, name: str, guess: Guess, one_version: bool) -> None:
     names = [column.name for column in guess.columns]
     words = [column.name for column in guess.columns if column.levels]
     with st.grid(3, min_column_width=220):
-        variant = st.selectbox("Versions are in", words, _place(words, guess.variant), key=f"new-variant-{source}")
-        levels = list(guess.column(variant).levels) if variant else []
-        control = st.selectbox(
-            "The old version is", levels, _place(levels, likely_control(levels)), key=f"new-control-{variant}"
-        )
+        variant, control = _versions(source, guess, words, one_version)
         day = _optional("Day a learner came in", names, guess.day, f"new-day-{source}")
         learner = _optional("Learners' ids", names, guess.learner, f"new-learner-{source}")
         cluster = _optional("Randomised by (classes, schools)", names, "", f"new-cluster-{source}")
@@ -302,15 +314,31 @@ def _roles(source: str, name: str, guess: Guess) -> None:
             help="If not, differences are shown and called differences, not effects.",
         )  # fmt: skip
     st.button(
-        "Compare",
+        "Check" if one_version else "Compare",
         key="new-start",
         type="primary",
         icon=":material/science:",
-        disabled=not (variant and control),
+        disabled=not (variant and control) and not (one_version and not variant),
         on_click=_start,
-        args=(title, source, str(variant), str(control), edited, tuple(segments), day, learner, cluster, shares,
+        args=(title, source, variant, control, edited, tuple(segments), day, learner, cluster, shares,
               float(alpha), int(fewest), chance),
     )  # fmt: skip
+
+
+def _versions(source: str, guess: Guess, words: list[str], one_version: bool) -> tuple[str, str]:
+    """Ask for the column of versions and the old one; "" where none is chosen."""
+    if one_version:
+        variant = _optional("Versions are in", words, guess.variant, f"new-variant-{source}")
+        if variant is None:
+            st.caption("All learners had one version: chance makes the halves.")
+            return "", ""
+    else:
+        variant = st.selectbox("Versions are in", words, _place(words, guess.variant), key=f"new-variant-{source}")
+    levels = list(guess.column(variant).levels) if variant else []
+    control = st.selectbox(
+        "The old version is", levels, _place(levels, likely_control(levels)), key=f"new-control-{variant}"
+    )
+    return variant or "", control or ""
 
 
 def _place(options: Sequence[str], wanted: str) -> int | None:

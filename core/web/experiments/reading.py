@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from core.experiments import (
     remove_experiment,
     saved_experiments,
 )
+from core.experiments.business_case import LiftError, metrics_of, read_lift
 from core.identity import Permission, Person
 from core.store import StoreUnavailable
 from core.web.actions import Told, refused
@@ -45,6 +47,7 @@ from core.web.palette import palette
 from core.web.reading import settings, store
 from core.web.sources import may_not_read
 from core.web.views import experiment, segments
+from core.web.views.business import lift_query
 from core.web.views.marks import Tone
 
 Stamp = tuple[tuple[str, int, int], ...]
@@ -64,6 +67,11 @@ def saved() -> tuple[SavedExperiment, ...]:
     """Return the experiments that are kept, newest first."""
     with store().read() as connection:
         return saved_experiments(connection)
+
+
+def compared() -> tuple[SavedExperiment, ...]:
+    """Return those that compare versions: data of one version are kept for the Instrument page alone."""
+    return tuple(one for one in saved() if one.question.variant)
 
 
 def stamp(question: Question) -> Stamp:
@@ -129,6 +137,17 @@ def forest(found: Findings, metric: str, treatment: str, theme: str | None) -> D
 def heat(found: Findings, treatment: str, theme: str | None) -> Drawing:
     """Draw all metrics' effects by segment."""
     return figures.heat(segments.heat(found, treatment), found.design.control, palette(theme))
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def lifts(key: str, at: Stamp, _one: SavedExperiment, _found: Findings) -> dict[str, dict[str, str]]:  # noqa: ARG001
+    """Return, by metric, the address that gives the Business case its lift; only of metrics that have one."""
+    raw = json.dumps(document(_found) | ({"simulated": _one.simulated} if _one.simulated else {})).encode()
+    found = {}
+    for metric in [] if _found.withheld else metrics_of(raw, _one.name):
+        with suppress(LiftError):
+            found[metric] = lift_query(read_lift(raw, metric, _one.name))
+    return found
 
 
 def notes(one: SavedExperiment) -> list[str]:
@@ -242,14 +261,15 @@ def keep(person: Person, name: str, question: Question) -> tuple[Told, str]:
             return Told(Tone.BAD, f"Nothing was read: {why}."), ""
     try:
         data = read(question)
-        answer(data, question)
+        if question.variant:
+            answer(data, question)
         key = keep_experiment(store(), name, question, person.actor, data.simulated)
     except (DataError, DesignError, DeclarationError) as error:
         return Told(Tone.BAD, f"Nothing was compared: {error}."), ""
     except (StoreUnavailable, OSError) as error:
         return Told(Tone.BAD, f"Not kept: {error}."), ""
     saved.clear()
-    return Told(Tone.GOOD, f"Compared “{name}”."), key
+    return Told(Tone.GOOD, f"{'Compared' if question.variant else 'Read'} “{name}”."), key
 
 
 def remove(person: Person, one: SavedExperiment) -> Told:

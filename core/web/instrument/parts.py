@@ -23,6 +23,8 @@ def asked(one: SavedExperiment) -> Asked:
     with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
         splits = _linked("Splits", instrument.SPLITS, "splits", 1000, lambda n: f"{n:,}")
         target = _linked("Effect to be seen", instrument.EFFECTS, "effect", 0.02, percent)
+        if not one.question.variant:
+            return Asked(splits, target, "", same=False)
         whose = _linked("Learners", (_ALL, one.question.control), "of", _ALL, lambda w: w if w == _ALL else f"{w} only")
         st.session_state["same-choice"] = st.query_params.get("same") == "1"
         same = st.toggle(

@@ -58,6 +58,7 @@ def checked(key: str, at: Stamp, asked: Asked, _one: SavedExperiment) -> Instrum
         question.declared().metrics,
         splits=asked.splits,
         segments=question.segments,
+        unit=question.learner,
         cluster=counted_by,
         alpha=question.alpha,
         target=asked.target,

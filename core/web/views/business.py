@@ -9,7 +9,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.experiments.business_case import Bar, Case, Measure, Outcome, Unit, interval, money, number, say, verdict
+from core.experiments.business_case import (
+    Bar,
+    Case,
+    Lift,
+    Measure,
+    Outcome,
+    Unit,
+    interval,
+    money,
+    number,
+    say,
+    verdict,
+    written,
+)
 from core.web.views.marks import Headline, Mark, Tone
 
 CASE = Mark(Tone.CALM, "calculate", "computed from the inputs below")
@@ -106,6 +119,12 @@ def tornado(case: Case, outcome: Outcome, measure: Measure) -> tuple[TornadoBar,
         return TornadoBar(bar.field.label, bar.given, (bar.at_low, bar.at_high), (ends[0], ends[1]), (said[0], said[1]))
 
     return tuple(bar_of(bar) for bar in outcome.tornado[measure])
+
+
+def lift_query(lift: Lift) -> dict[str, str]:
+    """Return the part of the page's address that gives it a lift, with its interval and where it is from."""
+    query = {"lift": written(lift.lift, Unit.SHARE), "lift_source": lift.source}
+    return query | ({"simulated": lift.simulated} if lift.simulated else {})
 
 
 def hint(unit: Unit) -> str:
