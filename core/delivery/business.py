@@ -86,7 +86,7 @@ def business_trigger(scene: Scene, trigger: Trigger) -> Finding:
         high=high if clear else None,
         trials=candidate.learners,
         span_s=scene.elapsed_s,
-        p_value=min(1.0, math.exp(-float(mean_evidence(z, known, alpha)))),
+        p_value=min([1.0, math.exp(-float(mean_evidence(z, known, alpha))), *_earlier(scene, trigger)]),
         alpha=alpha,
     )
     said = f"{about.label} {_said(scene, about, relative, candidate, baseline)}"
@@ -110,6 +110,18 @@ def business_trigger(scene: Scene, trigger: Trigger) -> Finding:
     if wait_s:
         said += f", about {words.roughly(wait_s)} more at this traffic would tell"
     return replace(finding, state=FigureState.INCONCLUSIVE, wait_s=wait_s, sentence=said)
+
+
+def _earlier(scene: Scene, trigger: Trigger) -> tuple[float, ...]:
+    """Return the p of the look before: it never rises once the hold time is over, from when on the trigger may act."""
+    known = scene.earlier
+    if known is None or known.elapsed_s < trigger.hold_s:
+        return ()
+    return tuple(
+        f.p_value
+        for f in known.triggers
+        if (f.limit, f.hold_s) == (trigger.limit, trigger.hold_s) and f.p_value is not None
+    )
 
 
 def _measured(scene: Scene, role: Role, limit: Limit, hold_s: float) -> tuple[PerUnit, PerUnit] | Finding:

@@ -14,6 +14,7 @@ from core.delivery.advice import (
     unmeasured_trigger,
     warnings,
 )
+from core.delivery.assignment import ALPHA as SPLIT_ALPHA
 from core.delivery.detection import HARM, time_until_seen
 from core.delivery.needs import Traffic, rate_of, window
 from core.delivery.plan import COMPARED_COUNTS, RELATIVE, WARN_ONLY, Figure, Guardrail, Limit, Phase, Plan, Trigger
@@ -443,6 +444,13 @@ def _rules(plan: Plan) -> Iterator[str]:
         yield f"Revenue is counted per {plan.revenue_unit}, in {plan.currency}."
     needed, of = plan.gauge_quorum
     yield f"A figure that comes ready-made, without counts, is beyond its limit when {needed} of {of} samples are."
+    if plan.split_check:
+        yield (
+            "Where a source tells learners, a phase is held when they don't get the versions in its shares"
+            f" ({words.exact_probability(SPLIT_ALPHA)} at every look together)."
+        )
+    else:
+        yield "Whether learners get the versions in the planned shares isn't checked."
     if plan.skip_gaps:
         yield "Gaps are skipped: a phase begins as soon as the one before is passed, whatever its date."
 

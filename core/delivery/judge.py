@@ -13,10 +13,11 @@ from dataclasses import replace
 import numpy as np
 
 from core.delivery import evidence, words
+from core.delivery.assignment import assignment_finding
 from core.delivery.business import business_criterion, business_trigger
 from core.delivery.evidence import Floats, Ints
 from core.delivery.guardrails import guardrail_finding
-from core.delivery.model import FigureState, Finding, Role, Verdict
+from core.delivery.model import Assigned, FigureState, Finding, Role, Verdict
 from core.delivery.plan import RELATIVE, WARN_ONLY, Figure, Limit, Phase, Plan, Trigger
 from core.delivery.scene import Place, Scene, Sides, plain
 from core.delivery.series import TOLERANCE_S, Series
@@ -45,6 +46,8 @@ def judge(
     places: Mapping[Place, Sides] | None = None,
     since_resumed: float | None = None,
     segments: SegmentSums | None = None,
+    assigned: Assigned | None = None,
+    earlier: Verdict | None = None,
 ) -> Verdict:
     """Judge a phase at one moment.
 
@@ -65,6 +68,8 @@ def judge(
         since_resumed: plan time at which a person last let a held phase go on; by default its start. A guardrail that
             only holds needs evidence from after that to hold once more.
         segments: both versions' sums by segment, for a criterion on their spread.
+        assigned: how many learners got which version.
+        earlier: the last verdict of the same phase, whose evidence stands.
     """
     scene = Scene(
         plan=plan,
@@ -82,9 +87,14 @@ def judge(
         places=places or {},
         since_resumed=phase_started if since_resumed is None else since_resumed,
         segments=segments,
+        share=phase.share,
+        assigned=assigned,
+        earlier=earlier,
     )
     criteria = tuple(_criterion(scene, limit) for limit in phase.criteria)
     triggers = tuple(_trigger(scene, trigger) for trigger in plan.triggers)
+    compared = tuple(guardrail_finding(scene, guardrail) for guardrail in plan.guardrails)
+    split = assignment_finding(scene)
     return Verdict(
         phase=phase.name,
         at=now,
@@ -94,7 +104,8 @@ def judge(
         silent_s=scene.silent_s(),
         age_s=scene.age_s,
         state=worst(criteria),
-        guardrails=tuple(guardrail_finding(scene, guardrail) for guardrail in plan.guardrails),
+        guardrails=(*compared, *([split] if split is not None else [])),
+        assigned=assigned,
     )
 
 

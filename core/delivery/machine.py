@@ -22,7 +22,7 @@ from core.delivery.model import (
     Status,
     Verdict,
 )
-from core.delivery.plan import WARN_ONLY
+from core.delivery.plan import WARN_ONLY, Figure
 from core.delivery.words import duration, percent
 
 MONITOR = "monitor"
@@ -100,6 +100,9 @@ def _at_end(status: Status, verdict: Verdict) -> Command:
     phase = status.plan.phases[status.phase]
     gating = [f for f in verdict.criteria if f.figure not in WARN_ONLY]
     open_points = [f for f in gating if f.state not in {FigureState.PASS, FigureState.NOT_MEASURED}]
+    split = next((f for f in verdict.guardrails if f.figure is Figure.SPLIT and f.state is FigureState.FAIL), None)
+    if not open_points and split is not None:
+        return _because(Action.HOLD, split)
     if not open_points:
         passed = sum(f.state is FigureState.PASS for f in gating)
         if not passed:

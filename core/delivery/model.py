@@ -82,15 +82,50 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """Learners of a phase who have made a request so far: of each version, and how many of them of both."""
+
+    candidate: int
+    baseline: int
+    both: int
+
+    def since(self, earlier: Seen) -> tuple[int, int]:
+        """Return how many learners were seen with the candidate and with the baseline for the first time after that.
+
+        Who has only moved to the candidate, as a larger share asks for, isn't new; a move back, which nothing asks for,
+        counts for the baseline.
+        """
+        moved = self.both - earlier.both
+        return max(0, self.candidate - earlier.candidate - moved), max(0, self.baseline - earlier.baseline)
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """How learners were assigned in a phase.
+
+    Attributes:
+        now: until now. settled: when the phase's share had reached everybody; None before.
+        resumed: when a person last let the phase go on, at plan time `resumed_at`; None: nobody had to.
+    """
+
+    now: Seen
+    settled: Seen | None = None
+    resumed: Seen | None = None
+    resumed_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What the judge says of a phase at one moment.
 
     Attributes:
         at: plan time of the judgement. elapsed_s: plan seconds of the phase so far.
-        criteria, triggers, guardrails: one finding each, in the plan's order.
+        criteria, triggers, guardrails: one finding each, in the plan's order; a last guardrail is how learners are
+            split, where learners are told.
         silent_s: plan seconds since the candidate's source was last heard, while somebody was listening.
         age_s: plan seconds since it was last heard at all; more than `silent_s` after downtime of our own.
         state: worst state among the criteria that gate.
+        assigned: what the split of the learners is counted from.
     """
 
     phase: str
@@ -102,6 +137,7 @@ class Verdict:
     age_s: float
     state: FigureState
     guardrails: tuple[Finding, ...] = ()
+    assigned: Assigned | None = None
 
     @property
     def breached(self) -> tuple[Finding, ...]:

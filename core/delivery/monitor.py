@@ -21,10 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.delivery import records
+from core.delivery.assignment import SETTLES_SAMPLES, counted
 from core.delivery.drift import watch_switch
 from core.delivery.judge import judge
 from core.delivery.machine import MONITOR, decide
-from core.delivery.model import Action, Command, State, Status, Verdict
+from core.delivery.model import Action, Assigned, Command, Seen, State, Status, Verdict
 from core.delivery.plan import Figure, Phase
 from core.delivery.scene import Place
 from core.delivery.series import Series
@@ -52,6 +53,7 @@ from core.store import (
     fold_learner_totals,
     hold_fence,
     keep_reserve,
+    learners_of_both,
     load_samples,
     release_lease,
 )
@@ -92,6 +94,8 @@ class _Watch:
         self.generation: int | None = None
         self._forget()
         self.business: dict[str, BusinessSums] = {}
+        self.verdict: Verdict | None = None
+        self.assigned: Assigned | None = None
         self._business_due = time.monotonic()
 
     def _forget(self) -> None:
@@ -115,8 +119,17 @@ class _Watch:
                 told["learners"] = self.business[version].learners
         return counted
 
-    def refresh(self, deliveries: Deliveries, deployment_id: str, *, with_business: bool) -> None:
+    def recall(self, said: Verdict | None) -> None:
+        """Go on from the latest verdict that the store has, by this monitor or another, where it is of this phase."""
+        if said is not None and abs(said.at - said.elapsed_s - self.phase_started) < 1e-3:
+            self.verdict, self.assigned = said, said.assigned
+
+    def refresh(
+        self, deliveries: Deliveries, deployment_id: str, *, with_business: bool, resumed_at: float | None = None
+    ) -> None:
         """Add what the store has gained; begin anew when old samples were compacted."""
+        plan, started = self.plan, self.phase_started
+        with_business |= self.assigned is not None and resumed_at not in {None, self.assigned.resumed_at}
         with deliveries.store.read() as connection:
             generation = compaction_generation(connection, self.flag)
             if generation != self.generation:
@@ -125,7 +138,13 @@ class _Watch:
             frame = load_samples(connection, self.flag, since=self.since, after_seq=self.cursor)
             began = time.monotonic()
             if with_business or began >= self._business_due:
-                self.business = business_sums(connection, deployment_id, self.phase_started)
+                self.business = business_sums(connection, deployment_id, started)
+                mine, theirs = (self.business.get(version) for version in (plan.candidate, plan.baseline))
+                if mine is not None or theirs is not None:
+                    both = learners_of_both(connection, deployment_id, started, plan.candidate, plan.baseline)
+                    seen = Seen(mine.learners if mine else 0, theirs.learners if theirs else 0, both)
+                    settled = deliveries.store.clock().now() >= started + SETTLES_SAMPLES * plan.sample_s
+                    self.assigned = counted(self.assigned, seen, settled=settled, resumed_at=resumed_at)
                 ended = time.monotonic()
                 self._business_due = ended + (ended - began) / BUSINESS_SHARE
         if len(frame):
@@ -148,7 +167,7 @@ class Monitor:
         self.settings = settings
         self.holder = holder or f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
         self._token: int | None = None
-        self._heard_since = self.store.clock().now()
+        self._heard_since = self._last_beat = self.store.clock().now()
         self._judged_to: dict[str, float] = {}
         self._watches: dict[tuple[str, int, float], _Watch] = {}
         self._kept_house = time.monotonic()
@@ -356,13 +375,18 @@ class Monitor:
     def _judge(self, status: Status) -> Verdict | None:
         assert status.phase_started is not None
         key = (status.id, status.attempt, status.phase_started)
-        watch = self._watches.setdefault(key, _Watch(status))
+        watch = self._watches.get(key)
+        if watch is None:
+            watch = self._watches[key] = _Watch(status)
+            with self.store.read() as connection:
+                watch.recall(records.latest_verdict(connection, status.id))
         phase = status.plan.phases[status.phase]
         now = self.store.clock().now()
         moments = self._moments(status, phase, now)
         ends = status.phase_ends
         closes = any(number is not None for _, number in moments) or (ends is not None and now >= ends)
-        watch.refresh(self.deliveries, status.id, with_business=closes)
+        resumed = status.judged_at if status.judged_at is not None and status.judged_at > status.phase_started else None
+        watch.refresh(self.deliveries, status.id, with_business=closes, resumed_at=resumed)
         with self.store.read() as connection:
             open_incidents = len(records.incidents(connection, status.id, open_only=True))
             agreed = standing(connection, status)
@@ -384,8 +408,11 @@ class Monitor:
                 listening_since=self._heard_since,
                 places=watch.places,
                 segments=watch.segments,
-                since_resumed=max(status.phase_started, status.judged_at or status.phase_started),
+                since_resumed=resumed or status.phase_started,
+                assigned=watch.assigned,
+                earlier=watch.verdict,
             )
+            watch.verdict = verdict
             if number is not None:
                 try:
                     recorded = self._record_checkpoint(status, number, verdict, now - moment, watch)

@@ -22,6 +22,7 @@ class Figure(StrEnum):
     REVENUE = "revenue_vs_baseline"
     ROI = "roi_vs_baseline"
     SEGMENT_SPREAD = "segment_spread"
+    SPLIT = "learner_split"
     INCIDENTS = "incidents"
     MEMORY = "memory"
     CACHE_HIT_RATE = "cache_hit_rate"
@@ -56,6 +57,7 @@ _LABELS = {
     Figure.REVENUE: "revenue against baseline",
     Figure.ROI: "ROI against baseline",
     Figure.SEGMENT_SPREAD: "segment spread",
+    Figure.SPLIT: "split of the learners",
     Figure.INCIDENTS: "open incidents",
     Figure.MEMORY: "memory",
     Figure.CACHE_HIT_RATE: "cache hit rate",
@@ -66,6 +68,9 @@ WARN_ONLY = frozenset({Figure.MEMORY, Figure.CACHE_HIT_RATE})
 
 RELATIVE = frozenset({Figure.REVENUE, Figure.ROI})
 """Figures that are said against the baseline to begin with: -5 % is 5 % less than the baseline's."""
+
+ASKED = tuple(figure for figure in Figure if figure is not Figure.SPLIT)
+"""Figures that a plan can ask for; how learners are split is looked at always."""
 
 COMPARED_COUNTS = frozenset({Figure.ERROR_RATE, Figure.SLOW_REQUESTS})
 """Figures that a guardrail compares by counts: bad requests of both versions."""
@@ -205,6 +210,8 @@ class Plan:
             them, over all phases of an attempt.
         dispersion: how much counts of bad requests vary, in multiples of chance, where that is known (an A/A run);
             None: it is estimated from the samples before a phase.
+        split_check: a phase whose learners don't get the versions in its shares is held; not to be asked where some
+            learners are sought out for their version (a load test).
         skip_gaps: a phase begins as soon as the one before is passed, whatever `starts` says.
         simulated: what in it is made up, in words; "" in production. Shown wherever the plan's figures are.
         text: the YAML it was read from.
@@ -231,6 +238,7 @@ class Plan:
     guardrails: tuple[Guardrail, ...] = ()
     guardrail_alpha: float = 0.05
     dispersion: float | None = None
+    split_check: bool = True
     skip_gaps: bool = False
     simulated: str = ""
     text: str = ""

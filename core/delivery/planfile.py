@@ -14,6 +14,7 @@ from typing import TypeVar
 import yaml
 
 from core.delivery.plan import (
+    ASKED,
     COMPARED_COUNTS,
     COMPARED_GAUGES,
     RELATIVE,
@@ -75,7 +76,8 @@ _PLAN_KEYS = {
 }
 _PLAN_OPTIONS = (
     "sample", "minimum", "silence", "disagreement", "revenue", "gauges",
-    "guardrails", "confidence", "evidence", "salt", "skip_gaps", "simulated",
+    "guardrails", "confidence", "evidence", "salt", "split_check", "skip_gaps",
+    "simulated",
 )  # fmt: skip
 _PHASE_KEYS = {
     "name": "a name for the phase",
@@ -268,10 +270,9 @@ def _limit(text: str) -> Limit:
     if match is None:
         raise Misread('a figure, one of < <= > >= ==, and a limit, such as "error_rate < 1 %"')
     name, op, written = match.groups()
-    try:
-        figure = Figure(name)
-    except ValueError:
-        raise Misread(f"a figure, one of {listed(Figure)}{suggestion(name, Figure)}") from None
+    if name not in {str(f) for f in ASKED}:
+        raise Misread(f"a figure, one of {listed(ASKED)}{suggestion(name, ASKED)}")
+    figure = Figure(name)
     try:
         value = _LIMIT_READERS[figure.unit](written)
     except Misread as misread:
@@ -435,6 +436,7 @@ def _plan(reader: Reader, root: yaml.Node, text: str) -> Plan:
         guardrails=guardrails,
         guardrail_alpha=guardrail_alpha,
         dispersion=dispersion,
+        split_check=top("split_check", _boolean, _DEFAULTS.split_check),
         skip_gaps=top("skip_gaps", _boolean, _DEFAULTS.skip_gaps),
         simulated=top("simulated", _text, _DEFAULTS.simulated),
         text=text,

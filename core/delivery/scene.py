@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.delivery.model import FigureState, Finding, Role
+from core.delivery.model import Assigned, FigureState, Finding, Role, Verdict
 from core.delivery.plan import Figure, Limit, Plan
 from core.delivery.series import Series
 from core.delivery.spread import SegmentSums
@@ -30,6 +30,8 @@ class Scene:
         places: samples of one segment and region, before and in the phase.
         segments: both versions' sums by segment; None where nobody keeps them.
         since_resumed: plan time at which a person last let the phase go on, or it began.
+        share: part of the learners that is to get the candidate. assigned: how many did; None where nobody tells.
+        earlier: the verdict before this one of the same phase; None: this is the first.
     """
 
     plan: Plan
@@ -47,6 +49,9 @@ class Scene:
     places: Mapping[Place, Sides]
     since_resumed: float
     segments: SegmentSums | None
+    share: float
+    assigned: Assigned | None = None
+    earlier: Verdict | None = None
 
     @property
     def elapsed_s(self) -> float:

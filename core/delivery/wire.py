@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from core.delivery.model import FigureState, Finding, Role, Status, Verdict
+from core.delivery.model import Assigned, FigureState, Finding, Role, Seen, Status, Verdict
 from core.delivery.plan import Figure, Guardrail, Limit
 
 _NUMBERS = (
@@ -25,6 +25,7 @@ def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
         "criteria": [_finding_to_json(f) for f in verdict.criteria],
         "triggers": [_finding_to_json(f) for f in verdict.triggers],
         "guardrails": [_finding_to_json(f) for f in verdict.guardrails],
+        "assigned": None if verdict.assigned is None else asdict(verdict.assigned),
     }
 
 
@@ -40,6 +41,7 @@ def verdict_from_json(value: dict[str, Any]) -> Verdict:
         age_s=value["age_s"],
         state=FigureState(value["state"]),
         guardrails=tuple(_finding_from_json(f) for f in value.get("guardrails", ())),  # older verdicts have none
+        assigned=_assigned_from_json(value.get("assigned")),
     )
 
 
@@ -73,6 +75,13 @@ def finding_facts(finding: Finding) -> dict[str, Any]:
     if finding.guardrail is not None:
         facts |= {"segment": finding.guardrail.segment, "region": finding.guardrail.region}
     return facts
+
+
+def _assigned_from_json(value: dict[str, Any] | None) -> Assigned | None:
+    if value is None:
+        return None
+    seen = {name: None if value[name] is None else Seen(**value[name]) for name in ("settled", "resumed")}
+    return Assigned(Seen(**value["now"]), **seen, resumed_at=value["resumed_at"])
 
 
 def _finding_to_json(finding: Finding) -> dict[str, Any]:

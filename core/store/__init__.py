@@ -3,7 +3,7 @@
 from core.store import histogram, migrations, schema
 from core.store.archive import Manifest, read_archive
 from core.store.backup import backup_name, make_backup
-from core.store.business import add_learner_totals, business_sums, fold_learner_totals
+from core.store.business import add_learner_totals, business_sums, fold_learner_totals, learners_of_both
 from core.store.chain import Verification, verify_log
 from core.store.clock import Clock
 from core.store.compaction import RULES, Compaction, Rule, compact, compaction_generation
@@ -71,6 +71,7 @@ __all__ = [
     "import_log",
     "keep_reserve",
     "latency_of",
+    "learners_of_both",
     "load_samples",
     "make_backup",
     "migrations",

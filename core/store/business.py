@@ -53,6 +53,14 @@ def business_sums(connection: Connection, deployment: str, phase_started: float)
     return sums
 
 
+def learners_of_both(connection: Connection, deployment: str, phase_started: float, a: str, b: str) -> int:
+    """Return how many learners made requests of both of two versions, in a phase that isn't folded yet."""
+    # Grouped, not joined: of a table that has just grown a database may not know yet that a join by key is cheap.
+    chosen = _of(_LIVE, deployment, phase_started).where(_LIVE.c.version.in_((a, b)))
+    moved = chosen.with_only_columns(_LIVE.c.learner).group_by(_LIVE.c.learner).having(func.count() > 1)
+    return connection.scalar(select(func.count()).select_from(moved.subquery())) or 0
+
+
 def fold_learner_totals(connection: Connection, deployment: str, phase_started: float, limit: int | None = None) -> int:
     """Put the sums of a phase that has ended in the place of its learners' rows, within the caller's transaction.
 

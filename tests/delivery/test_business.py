@@ -77,6 +77,25 @@ def test_it_needs_its_hold_time_and_enough_learners():
     assert (buyers.state, "count as" in buyers.sentence) == (FigureState.COLLECTING, True)
 
 
+def test_evidence_that_was_there_once_does_not_go_away():
+    """p is the least since the hold time was over, at whichever look; before that, nothing could be acted on."""
+    plan, spans = replace(PLAN, triggers=(TRIGGER,)), series(steady(60))
+
+    def judged(lift, at, earlier=None):
+        more = {"phase_started": 0.0, "business": business(lift, 1000), "earlier": earlier}
+        return judge(plan, CANARY, spans, spans, at, **more)
+
+    def p_of(verdict):
+        return verdict.triggers[0].p_value
+
+    ill = judged(-0.15, 900.0)
+    well, alone = judged(0.0, 930.0, ill), judged(0.0, 930.0)
+    assert p_of(ill) < p_of(alone)
+    assert p_of(well) == p_of(ill)
+    early = judged(-0.15, 300.0)
+    assert p_of(judged(0.0, 900.0, early)) == p_of(alone)
+
+
 def test_for_everybody_nothing_is_relative():
     finding = watched(business(-0.3), phase=replace(CANARY, share=1.0))
     assert (finding.state, finding.then) == (FigureState.NOT_MEASURED, "")

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from core.delivery import Action, Command, State, latest_verdict, parse_plan
+from core.delivery import Action, Command, FigureState, State, latest_verdict, parse_plan
 from core.delivery.monitor import Monitor
 from core.settings import Settings
 from core.store import Clock, LearnerTotals, Rule, Sample, add_learner_totals, add_samples, compact
@@ -152,4 +152,68 @@ def test_lost_revenue_rolls_back(tmp_path):
     assert scene.go(3).state is State.RUNNING  # younger than its hold time
     assert scene.go(3, begin=3).state is State.ROLLED_BACK
     assert scene.status.why.startswith("revenue against baseline -30 % per learner, 2,000 learners against 2,000")
+    scene.store.close()
+
+
+# --- the split of the learners
+
+
+@pytest.fixture
+def always_read(monkeypatch):
+    """Read learners at each tick, though ticks follow one upon the other here."""
+    monkeypatch.setattr("core.delivery.monitor.BUSINESS_SHARE", 1e9)
+
+
+def arrive(scene, candidate, baseline, begin=0):
+    """Record requests of so many learners of each version, numbered from `begin`."""
+    with scene.store.transaction() as tx:
+        for version, many in (("fast", candidate), ("original", baseline)):
+            totals = [LearnerTotals(f"{version}{n}", version, 1, 1.0, 1.0) for n in range(begin, begin + many)]
+            add_learner_totals(tx.connection, scene.id, scene.status.phase_started, totals)
+
+
+def split_of(scene):
+    return next((f for f in scene.verdict().guardrails if str(f.figure) == "learner_split"), None)
+
+
+def test_learners_who_are_not_split_as_planned_hold_the_phase_and_it_never_goes_on_by_itself(tmp_path, always_read):
+    text = plan_text(**{"lasts: 1 h": "lasts: 20 min"})
+    scene = Scene(tmp_path, text)
+    assert split_of(scene) is None  # nobody tells learners
+    arrive(scene, 0, 3000)  # who still go by the share before
+    scene.go(1)
+    assert "learners count once the new share has reached every caller" in split_of(scene).sentence
+    arrive(scene, 30, 2970, begin=3000)
+    assert scene.go(11, begin=1).state is State.RUNNING
+    arrive(scene, 200, 10_000, begin=6000)  # 2 % in place of 1 %
+    status = scene.go(8, begin=12)
+    assert status.state is State.HOLDING
+    assert status.why.startswith("split of the learners: 2 % of 10,200 new learners got fast, planned are 1 %; p = ")
+    assert "Look whether every request is reported" in status.why
+    held_at = round(scene.store.clock().now() - scene.begin) // 30
+    # A person may let it go on; then it takes new learners to hold again, but the phase's end doesn't advance.
+    scene.deliveries.command(scene.id, Command(Action.RESUME, "cli:alice", "a retry was logged twice; repaired"))
+    arrive(scene, 10, 990, begin=20_000)
+    scene.monitor = scene.watch()  # what is known outlives the monitor
+    assert scene.go(5, begin=held_at).state is State.RUNNING
+    assert split_of(scene).state is FigureState.FAIL
+    status = scene.go(40, begin=held_at + 5)
+    assert status.state is State.HOLDING
+    assert status.phase == 0
+    assert status.why.startswith("split of the learners: ")
+    scene.store.close()
+
+
+def test_learners_split_as_planned_and_those_who_move_to_the_candidate_go_on(tmp_path, always_read):
+    scene = Scene(tmp_path, plan_text(**{"traffic: 1 %": "traffic: 20 %", "traffic: 10 %": "traffic: 30 %"}))
+    arrive(scene, 0, 4000)
+    scene.go(12)
+    arrive(scene, 2000, 8000, begin=10_000)
+    with scene.store.transaction() as tx:  # of the 4,000, the 800 who are the candidate's come back
+        moved = [LearnerTotals(f"original{n}", "fast", 1, 1.0, 1.0) for n in range(800)]
+        add_learner_totals(tx.connection, scene.id, scene.status.phase_started, moved)
+    assert scene.go(20, begin=12).state is State.RUNNING
+    found = split_of(scene)
+    assert (found.state, found.events, found.trials) == (FigureState.PASS, 2000, 10_000)
+    assert found.p_value > 0.5
     scene.store.close()

@@ -118,13 +118,13 @@ def test_every_option_is_read() -> None:
         SMALL.replace("lasts: 1 h", "lasts: 1 h\n    at_end: roll back\n    starts: 2025-10-31T14:00:30+02:00")
         + "sample: 1 min\nminimum: {rate: 50, quantile: 500}\nsilence: {hold: 5 min, rollback: 1 h}\n"
         "disagreement: {compare: 0 %}\nrevenue: {per: request, currency: EUR}\ngauges: {breach: 3 of 7 samples}\n"
-        "confidence: 99 %\nevidence: 0.01 %\nsalt: spring term\nskip_gaps: yes\nsimulated: all of it\n"
+        "confidence: 99 %\nevidence: 0.01 %\nsalt: spring term\nsplit_check: no\nskip_gaps: yes\nsimulated: all of it\n"
     )
     assert (plan.sample_s, plan.min_requests, plan.min_requests_quantile) == (60, 50, 500)
     assert (plan.silent_after_s, plan.silent_rollback_s, plan.compare_share) == (300, 3600, 0)
     assert (plan.revenue_unit, plan.currency, plan.gauge_quorum) == ("request", "EUR", (3, 7))
     assert (plan.confidence, plan.evidence, plan.salt) == (0.99, 0.0001, "spring term")
-    assert (plan.skip_gaps, plan.simulated) == (True, "all of it")
+    assert (plan.split_check, plan.skip_gaps, plan.simulated) == (False, True, "all of it")
     assert (plan.phases[0].at_end, plan.phases[0].starts) == ("roll back", 1761912030.0)
 
 

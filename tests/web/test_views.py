@@ -27,6 +27,7 @@ from core.delivery import (
     outlook,
     parse_plan,
 )
+from core.delivery.model import Assigned, Seen
 from core.doctor import Finding as Found
 from core.doctor import Grade
 from core.learners import CacheStats
@@ -379,7 +380,9 @@ def test_times() -> None:
 def test_comparisons_with_the_baseline_say_effect_interval_p_and_what_is_lacking() -> None:
     guardrail = Guardrail(Limit(Figure.ERROR_RATE, ">", 1.25), segment="new")
     plan = replace(
-        recordings.PLAN, guardrails=(guardrail, Guardrail(Limit(Figure.SLOW_REQUESTS, ">", 1.0), then="hold"))
+        recordings.PLAN,
+        guardrails=(guardrail, Guardrail(Limit(Figure.SLOW_REQUESTS, ">", 1.0), then="hold")),
+        dispersion=1.0,
     )
     assert [r.mark.word for r in rows.guardrail_rows(plan, None)] == ["not judged yet"] * 3
     sides = (
@@ -400,6 +403,25 @@ def test_comparisons_with_the_baseline_say_effect_interval_p_and_what_is_lacking
     lines = [cards.compared_line(f) for f in record.verdict.guardrails]
     assert [line.value for line in lines] == ["1.50 times", "0 %"]
     assert "acts at" in lines[0].limit
+
+
+def test_learners_who_are_not_split_as_planned_are_a_row_of_their_own() -> None:
+    sides = (
+        recordings.series(recordings.steady(20)),
+        recordings.series(recordings.steady(20, version="original", requests=2700), "original"),
+    )
+    known = Assigned(Seen(500, 10_000, 100), settled=Seen(0, 900, 0))
+    seen = judge(recordings.PLAN, recordings.CANARY, *sides, 600.0, phase_started=0.0, assigned=known)
+    _, split = rows.guardrail_rows(recordings.PLAN, seen)
+    assert (split.label, split.limit) == ("Split of the learners", "holds when it isn't 1 % as planned")
+    assert (split.value, split.baseline, split.mark.word) == ("4.2 %", "95.8 %", "trigger breached")
+    assert "100 learners were seen with both" in split.sentence
+    [line] = [cards.compared_line(f) for f in seen.guardrails]
+    assert (line.label, line.value) == ("split of the learners", "4.2 %")
+    early = judge(
+        recordings.PLAN, recordings.CANARY, *sides, 120.0, phase_started=0.0, assigned=Assigned(Seen(5, 99, 0))
+    )
+    assert rows.guardrail_rows(recordings.PLAN, early)[1].mark.word == "collecting"
 
 
 def test_before_a_phase_it_is_said_how_long_harm_would_take_to_be_seen() -> None:

@@ -110,7 +110,9 @@ def _card(
     breached = tuple(card_line(f) for f in record.verdict.breached)
     met = sum(f.state.value == "pass" for f in record.verdict.criteria)
     summary = f"{met} of {len(criteria)} criteria met" + (f", {len(breached)} breached" if breached else "")
-    compared = tuple(compared_line(f) for f in record.verdict.guardrails)
+    # A split without a number is still being counted: nothing to keep.
+    judged_against = (f for f in record.verdict.guardrails if f.guardrail is not None or f.p_value is not None)
+    compared = tuple(compared_line(f) for f in judged_against)
     compared += tuple(compared_line(f) for f in record.verdict.triggers if f.p_value is not None)
     return ReportCard(
         title,

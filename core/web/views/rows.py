@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.delivery import RELATIVE, WARN_ONLY, Figure, Finding, Guardrail, Limit, Plan, Role, Trigger, Verdict
 from core.delivery.words import between, duration, exact_probability, place, probability, roughly, times
@@ -58,7 +58,7 @@ class GuardrailRow:
 
 
 def guardrail_rows(plan: Plan, verdict: Verdict | None) -> tuple[GuardrailRow, ...]:
-    """Return one row a guardrail, and then one a trigger that is relative to the baseline."""
+    """Return one row a guardrail, then one a trigger that is relative to the baseline, then the learners' split."""
     found: dict[Guardrail | Limit, Finding] = {}
     for finding in (*verdict.guardrails, *verdict.triggers) if verdict else ():
         found[finding.guardrail or finding.limit] = finding
@@ -68,7 +68,16 @@ def guardrail_rows(plan: Plan, verdict: Verdict | None) -> tuple[GuardrailRow, .
             guardrail_row(_acts(t.then, say_limit(t.limit)), capital(t.limit.figure.label), found.get(t.limit))
             for t in plan.relative_triggers()
         ),
+        *(split_row(f) for f in (verdict.guardrails if verdict else ()) if f.figure is Figure.SPLIT),
     )
+
+
+def split_row(finding: Finding) -> GuardrailRow:
+    """Return how learners are split between the versions in words."""
+    share = say_figure(Figure.SPLIT, finding.limit.value)
+    row = guardrail_row(f"holds when it isn't {share} as planned", capital(finding.figure.label), finding)
+    others = "" if finding.value is None else say_figure(Figure.SPLIT, 1 - finding.value)
+    return replace(row, baseline=others)
 
 
 def guardrail_row(limit: str, label: str, finding: Finding | None) -> GuardrailRow:
