@@ -11,7 +11,7 @@ from pathlib import Path
 
 from core.delivery import Figure
 from core.store import Verification
-from core.web.markup import NOTHING, Html, el, join
+from core.web.markup import NOTHING, Html, el, join, table_head
 from core.web.palette import Palette
 from core.web.views.checkpoints import CardLine, ReportCard
 from core.web.views.choices import Stopwatch
@@ -140,20 +140,11 @@ def _tick(tick: Tick) -> Html:
 
 def figures(rows: Iterable[FigureRow], candidate: str, baseline: str, pictures: Mapping[Figure, str]) -> Html:
     """Return the table with a row a figure; `pictures` are sparklines as data URIs."""
-    heads = (
-        "State",
-        "Figure",
-        join([el("i", cls="cc-key cc-key-candidate"), candidate]),
-        join([el("i", cls="cc-key cc-key-baseline"), baseline]),
-        "Limits",
-        "Trend",
-    )
-    return el(
-        "table",
-        el("caption", "Figures of both versions and their limits", cls="cc-hidden"),
-        el("thead", el("tr", *(el("th", head, scope="col") for head in heads))),
-        el("tbody", *(_figure(row, candidate, baseline, pictures.get(row.figure, "")) for row in rows)),
-        cls="cc-figures",
+    return _captioned(
+        "Figures of both versions and their limits",
+        ("State", "Figure", *_versions(candidate, baseline), "Limits", "Trend"),
+        (_figure(row, candidate, baseline, pictures.get(row.figure, "")) for row in rows),
+        "cc-figures",
     )
 
 
@@ -178,20 +169,11 @@ def note(text: str) -> Html:
 
 def guardrails(rows: Iterable[GuardrailRow], candidate: str, baseline: str) -> Html:
     """Return the table with a row a comparison with the baseline."""
-    heads = (
-        "State",
-        "Against the baseline",
-        join([el("i", cls="cc-key cc-key-candidate"), candidate]),
-        join([el("i", cls="cc-key cc-key-baseline"), baseline]),
-        "Effect",
-        "Certainty",
-    )
-    return el(
-        "table",
-        el("caption", "Comparisons with the baseline, valid at every look", cls="cc-hidden"),
-        el("thead", el("tr", *(el("th", head, scope="col") for head in heads))),
-        el("tbody", *(_guardrail(row, candidate, baseline) for row in rows)),
-        cls="cc-figures cc-guardrails",
+    return _captioned(
+        "Comparisons with the baseline, valid at every look",
+        ("State", "Against the baseline", *_versions(candidate, baseline), "Effect", "Certainty"),
+        (_guardrail(row, candidate, baseline) for row in rows),
+        "cc-figures cc-guardrails",
     )
 
 
@@ -206,6 +188,24 @@ def _guardrail(row: GuardrailRow, candidate: str, baseline: str) -> Html:
         el("td", el("b", row.effect or _DASH), _small(row.interval), cls="cc-c-value cc-c-effect", data_label="effect"),
         el("td", *(certainty or [_DASH]), cls="cc-c-limit", data_label="certainty"),
         cls=f"cc-row-{row.mark.tone}",
+    )
+
+
+def _captioned(caption: str, heads: Iterable[str | Html], rows: Iterable[Html], cls: str) -> Html:
+    return el(
+        "table",
+        el("caption", caption, cls="cc-hidden"),
+        table_head(heads),
+        el("tbody", *rows),
+        cls=cls,
+    )
+
+
+def _versions(candidate: str, baseline: str) -> tuple[Html, Html]:
+    """Return the headings of both versions, each with the key to its colour."""
+    return (
+        join([el("i", cls="cc-key cc-key-candidate"), candidate]),
+        join([el("i", cls="cc-key cc-key-baseline"), baseline]),
     )
 
 
@@ -268,7 +268,7 @@ def problems(found: Iterable[tuple[str, str, str, str]]) -> Html:
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]], cls: str = "") -> Html:
-    head = el("thead", el("tr", *(el("th", text, scope="col") for text in heads)))
+    head = table_head(heads)
     body = el("tbody", *(el("tr", *(el("td", cell) for cell in row)) for row in rows))
     return el("div", el("table", head, body, cls=f"cc-table {cls}".strip()), cls="cc-scroll", tabindex=0, role="region")
 

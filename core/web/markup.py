@@ -29,3 +29,8 @@ def el(name: str, *children: str | None, cls: str = "", **attributes: str | floa
 def join(children: Iterable[str | None]) -> Html:
     """Return pieces one after the other, text among them escaped."""
     return Html("".join(c if isinstance(c, Html) else escape(c) for c in children if c is not None))
+
+
+def table_head(names: Iterable[str | Html]) -> Html:
+    """Return a table's head, a name a column."""
+    return el("thead", el("tr", *(el("th", name, scope="col") for name in names)))

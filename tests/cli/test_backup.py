@@ -3,29 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from core.cli import app
+from tests.cli.conftest import Run
 from tests.delivery.acting import PLAN_TEXT
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(home: Path) -> Run:
-    """Return what runs a command and makes sure that it ended by itself."""
-
-    def run(*arguments: str, code: int = 0) -> Result:
-        result = CliRunner().invoke(app, list(arguments))
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        assert result.exit_code == code, result.output
-        return result
-
-    return run
 
 
 @pytest.fixture

@@ -3,59 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 import streamlit as st
-from streamlit.testing.v1 import AppTest
 
-from core.web.server import close_app_state
-
-
-@pytest.fixture(autouse=True)
-def own_state(home: Path) -> Iterator[None]:
-    yield
-    close_app_state()
-    st.cache_data.clear()
-
-
-def page(root: Path, **query: str) -> AppTest:
-    app = AppTest.from_file(root / "core" / "web" / "shell.py", default_timeout=60)
-    app.run()
-    app.switch_page("../../pages/business_case.py")
-    for key, value in query.items():
-        app.query_params[key] = value
-    return app.run()
-
-
-def said(app: AppTest) -> str:
-    return " ".join(str(piece.value) for piece in app.html)
-
-
-def query(app: AppTest) -> dict[str, str]:
-    return {k: v[0] if isinstance(v, list) else v for k, v in app.query_params.items()}
-
-
-def well(app: AppTest) -> AppTest:
-    assert not app.exception
-    assert not app.error
-    return app
+from tests.pages.asking import page, query, said, well
 
 
 def test_it_begins_with_the_first_users_case(root: Path) -> None:
-    text = said(well(page(root)))
+    text = said(well(page(root, "business_case")))
     assert "$72.6 M a year" in text
     assert "Reported by the first user" in text
     assert "15,000 learners × 50 % counted = 7,500" in text
 
 
 def test_a_change_is_computed_and_goes_into_the_address(root: Path) -> None:
-    app = page(root)
+    app = page(root, "business_case")
     app.text_input(key="in-churn_counted").set_value("100 %").run()
     assert "$90.6 M a year" in said(well(app))
     assert query(app)["churn_counted"] == "100 %"
-    again = well(page(root, churn_counted="100 %"))
+    again = well(page(root, "business_case", churn_counted="100 %"))
     assert "$90.6 M a year" in said(again)
     assert again.text_input(key="in-churn_counted").value == "100 %"
     app.button(key="undo").click().run()
@@ -64,7 +31,7 @@ def test_a_change_is_computed_and_goes_into_the_address(root: Path) -> None:
 
 
 def test_what_cannot_be_read_is_told_and_kept(root: Path) -> None:
-    app = page(root)
+    app = page(root, "business_case")
     app.text_input(key="in-lift").set_value("much").run()
     assert not app.exception
     text = said(app)
@@ -77,31 +44,31 @@ def test_what_cannot_be_read_is_told_and_kept(root: Path) -> None:
 
 
 def test_saving_and_removing(root: Path) -> None:
-    app = page(root, learners="100,000")
+    app = page(root, "business_case", learners="100,000")
     app.text_input(key="save-name-The first user's fast analyzer").set_value("smaller").run()
     app.button(key="save").click().run()
     assert query(app) == {"case": "smaller"}
     assert "$16.44 M a year" in said(well(app))
-    assert "$16.44 M a year" in said(well(page(root, case="smaller")))
+    assert "$16.44 M a year" in said(well(page(root, "business_case", case="smaller")))
     app.selectbox(key="case-choice").set_value("The first user's fast analyzer").run()
     assert "$72.6 M a year" in said(well(app))
-    app = page(root, case="smaller")
+    app = page(root, "business_case", case="smaller")
     app.button(key="remove").click().run()
     assert "$72.6 M a year" in said(well(app))
-    gone = page(root, case="smaller")
+    gone = page(root, "business_case", case="smaller")
     assert "There is no case “smaller” here" in gone.warning[0].value
 
 
 def test_a_link_with_nonsense(root: Path) -> None:
-    app = page(root, measure="nonsense", currency="dollars", lift_source="x" * 1000)
+    app = page(root, "business_case", measure="nonsense", currency="dollars", lift_source="x" * 1000)
     assert not app.exception
     assert "“dollars” is written" in said(app)
 
 
 def test_every_measure_is_drawn(root: Path) -> None:
-    app = page(root)
+    app = page(root, "business_case")
     for measure in ("payback", "three_year_value", "multiple"):
-        app = well(page(root, measure=measure))
+        app = well(page(root, "business_case", measure=measure))
         assert len(app.get("plotly_chart")) == 2
 
 
@@ -110,7 +77,7 @@ def test_a_lift_of_a_simulated_experiment_is_labelled(root: Path) -> None:
         "metrics": [{"name": "ROI", "relative": 0.05, "relative_ci": [0.04, 0.06]}],
         "simulated": "made-up learners",
     }
-    app = page(root)
+    app = page(root, "business_case")
     app.file_uploader(key="experiment").upload("result.json", json.dumps(result).encode(), "application/json").run()
     app.button(key="experiment-take").click().run()
     text = said(well(app))
@@ -129,7 +96,7 @@ def test_the_lift_of_an_experiment_that_is_kept_here(root: Path, home: Path, tmp
     write_experiment(path, make_experiment(20_000, 3))
     question = Question(paths=(str(path),), variant="variant", control="original", metrics=METRICS)
     key = keep_experiment(store(), "autumn", question, "test", "simulated learners")
-    app = page(root)
+    app = page(root, "business_case")
     app.selectbox(key="experiment-kept").set_value(key).run()
     app.button(key="experiment-take").click().run()
     text = said(well(app))

@@ -3,52 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
-from streamlit.testing.v1 import AppTest
 
 from core.learners import runs
 from core.learners.runs import CohortRun
-from core.web.server import close_app_state
+from tests.pages.asking import page, said, well
 from tests.web.deployments import rollout
 from tests.web.learners.made import make_run
 
 PAGES = ("cohorts", "learner")
 
 
-@pytest.fixture(autouse=True)
-def own_state(home: Path) -> Iterator[None]:
-    yield
-    close_app_state()
-    st.cache_data.clear()
-    st.cache_resource.clear()
-
-
 @pytest.fixture
 def run(home: Path) -> CohortRun:
     return make_run(home, 400)
-
-
-def page(root: Path, name: str, **query: str) -> AppTest:
-    app = AppTest.from_file(root / "core" / "web" / "shell.py", default_timeout=60)
-    app.run()
-    app.switch_page(f"../../pages/{name}.py")
-    for key, value in query.items():
-        app.query_params[key] = value
-    return app.run()
-
-
-def said(app: AppTest) -> str:
-    return " ".join(str(piece.value) for piece in app.html)
-
-
-def well(app: AppTest) -> AppTest:
-    assert not app.exception
-    assert not app.error
-    return app
 
 
 @pytest.mark.parametrize("name", PAGES)

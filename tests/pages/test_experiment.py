@@ -2,50 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
-import streamlit as st
-from streamlit.testing.v1 import AppTest
 
 from core.experiments import Question, keep_experiment
 from core.web.experiments import reading
 from core.web.reading import store
-from core.web.server import close_app_state
 from tests.experiments.making import learners, saved
-
-
-@pytest.fixture(autouse=True)
-def own_state(home: Path) -> Iterator[None]:
-    yield
-    close_app_state()
-    st.cache_data.clear()
-    st.cache_resource.clear()
-
-
-def page(root: Path, name: str, **query: str | list[str]) -> AppTest:
-    app = AppTest.from_file(root / "core" / "web" / "shell.py", default_timeout=60)
-    app.run()
-    app.switch_page(f"../../pages/{name}.py")
-    for key, value in query.items():
-        app.query_params[key] = value
-    return app.run()
-
-
-def said(app: AppTest) -> str:
-    return " ".join(str(piece.value) for piece in app.html)
-
-
-def query(app: AppTest) -> dict[str, str]:
-    return {k: v[0] if isinstance(v, list) else v for k, v in app.query_params.items()}
-
-
-def well(app: AppTest) -> AppTest:
-    assert not app.exception
-    assert not app.error
-    return app
+from tests.pages.asking import page, query, said, well
 
 
 @pytest.fixture

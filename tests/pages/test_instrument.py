@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from pyarrow import parquet
-from streamlit.testing.v1 import AppTest
 
 from core.demo.experiment import METRICS, NOTHING, make_experiment, write_experiment
 from core.experiments import Question, keep_experiment
 from core.web.instrument import reading
 from core.web.reading import store
-from core.web.server import close_app_state
+from tests.pages.asking import page, said, well
 from tests.web.deployments import rollout
-
-
-@pytest.fixture(autouse=True)
-def own_state(home: Path) -> Iterator[None]:
-    yield
-    close_app_state()
-    st.cache_data.clear()
-    st.cache_resource.clear()
 
 
 @pytest.fixture
@@ -37,31 +26,12 @@ def kept(tmp_path: Path, home: Path) -> str:
     return keep_experiment(store(), "both the same", question, "test", "simulated learners")
 
 
-def page(root: Path, **query: str) -> AppTest:
-    app = AppTest.from_file(root / "core" / "web" / "shell.py", default_timeout=60)
-    app.run()
-    app.switch_page("../../pages/instrument.py")
-    for key, value in query.items():
-        app.query_params[key] = value
-    return app.run()
-
-
-def said(app: AppTest) -> str:
-    return " ".join(str(piece.value) for piece in app.html)
-
-
-def well(app: AppTest) -> AppTest:
-    assert not app.exception
-    assert not app.error
-    return app
-
-
 def test_without_data_it_offers_to_choose_some(root: Path) -> None:
-    assert "choose some first" in said(well(page(root)))
+    assert "choose some first" in said(well(page(root, "instrument")))
 
 
 def test_it_says_whether_it_is_fit_or_why_not(root: Path, kept: str) -> None:
-    app = well(page(root, splits="200"))
+    app = well(page(root, "instrument", splits="200"))
     text = said(app)
     assert "Simulated: simulated learners" in text
     assert "Not fit for use" in text  # 6,000 learners don't show 2 %
@@ -71,7 +41,9 @@ def test_it_says_whether_it_is_fit_or_why_not(root: Path, kept: str) -> None:
 
 
 def test_a_link_says_how_to_check(root: Path, kept: str) -> None:
-    app = well(page(root, splits="200", effect="0.05", of="original", same="1", metric="churn", experiment=kept))
+    app = well(
+        page(root, "instrument", splits="200", effect="0.05", of="original", same="1", metric="churn", experiment=kept)
+    )
     text = said(app)
     assert "3,000 learners" in text
     assert "Sizes of the arms" in text
@@ -82,18 +54,18 @@ def test_a_link_says_how_to_check(root: Path, kept: str) -> None:
 
 
 def test_nonsense_in_a_link_is_ignored(root: Path, kept: str) -> None:
-    well(page(root, splits="-1", effect="x", of="nobody", metric="none", deployment="none"))
+    well(page(root, "instrument", splits="-1", effect="x", of="nobody", metric="none", deployment="none"))
 
 
 def test_recorded_requests(root: Path, kept: str, home: Path) -> None:
     with rollout(home) as made:
         made.go_on(10)
-    assert "requests in" in said(well(page(root, splits="200")))
+    assert "requests in" in said(well(page(root, "instrument", splits="200")))
 
 
 def test_data_that_are_gone_are_told(root: Path, kept: str, tmp_path: Path) -> None:
     (tmp_path / "same.parquet").unlink()
-    app = page(root)
+    app = page(root, "instrument")
     assert not app.exception
     assert "can't be checked" in app.error[0].value
 
@@ -112,7 +84,7 @@ def test_the_download_is_what_the_command_prints(root: Path, kept: str, home: Pa
 def test_another_file_can_be_checked(root: Path, kept: str, tmp_path: Path) -> None:
     other = tmp_path / "other.parquet"
     write_experiment(other, make_experiment(2_000, 6, NOTHING))
-    app = page(root, splits="200")
+    app = page(root, "instrument", splits="200")
     app.text_input(key="new-path").set_value(str(other)).run()
     app.button(key="new-start").click().run()
     assert "2,000 learners, split into random halves 1,000 times" in said(well(app))
@@ -123,7 +95,7 @@ def test_learners_who_all_had_one_version_can_be_checked(root: Path, home: Path,
     write_experiment(made, make_experiment(3_000, 6, NOTHING))
     path = tmp_path / "one.parquet"
     parquet.write_table(parquet.read_table(made).drop_columns(["variant"]), path)
-    app = page(root, splits="200")
+    app = page(root, "instrument", splits="200")
     app.text_input(key="new-path").set_value(str(path)).run()
     assert app.selectbox(key=f"new-variant-{path}").value == "(none)"
     assert app.button(key="new-start").label == "Check"

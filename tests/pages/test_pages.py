@@ -6,23 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
-from streamlit.testing.v1 import AppTest
 
 from core.delivery import Action, State
 from core.settings import get_settings
 from core.store import Store, Trouble
-from core.web.server import close_app_state
+from tests.pages.asking import page, said
 from tests.web.deployments import Rollout, rollout
 
 PAGES = ("live", "checkpoints", "history", "sources", "system", "settings")
-
-
-@pytest.fixture(autouse=True)
-def own_state(home: Path) -> Iterator[None]:
-    yield
-    close_app_state()
-    st.cache_data.clear()
 
 
 @pytest.fixture
@@ -30,18 +21,6 @@ def running(home: Path) -> Iterator[Rollout]:
     with rollout(home) as made:
         made.go_on(20)
         yield made
-
-
-def page(root: Path, name: str) -> AppTest:
-    app = AppTest.from_file(root / "core" / "web" / "shell.py", default_timeout=30)
-    app.run()
-    if name != "live":
-        app.switch_page(f"../../pages/{name}.py").run()
-    return app
-
-
-def said(app: AppTest) -> str:
-    return " ".join(str(piece.value) for piece in app.html)
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -14,6 +14,9 @@ from core.experiments.business_case.uncertain import LEVEL, Uncertain
 from core.yamlmarks import listed, suggestion
 
 MAX_BYTES = 16 * 1024 * 1024
+DIGITS = 5
+"""A lift is taken to a thousandth of a per cent: people read it, and change it."""
+
 _EXPECTED = "a file that `canary experiment --json` wrote"
 
 
@@ -90,7 +93,7 @@ def read_lift(raw: bytes, metric: str, name: str) -> Lift:
     simulated = document.get("simulated")
     chance = "" if document.get("randomised", True) else ", not randomised: a difference, which may not be an effect"
     return Lift(
-        Uncertain(round(value, 9), round(ends[0], 9), round(ends[1], 9)),
+        Uncertain(round(value, DIGITS), round(ends[0], DIGITS), round(ends[1], DIGITS)),
         f"experiment {name}, metric {metric}{chance}",
         simulated if isinstance(simulated, str) else "the experiment's learners are made up" if simulated else "",
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from core.experiments.business_case import Beside
 from core.web.html import badge
-from core.web.markup import Html, el
+from core.web.markup import Html, el, table_head
 from core.web.views.business import AGREES, DIFFERS
 
 _DASH = el("span", "–", cls="cc-none")
@@ -33,7 +33,7 @@ def beside(rows: Sequence[Beside], reported_by: str) -> Html:
     return el(
         "table",
         el("caption", "Computed and reported figures", cls="cc-hidden"),
-        el("thead", el("tr", *(el("th", head, scope="col") for head in heads))),
+        table_head(heads),
         el("tbody", *(el("tr", *cells(row)) for row in rows)),
         cls="cc-figures cc-beside",
     )

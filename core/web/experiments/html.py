@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.web.html import badge
-from core.web.markup import Html, el
+from core.web.markup import Html, el, table_head
 from core.web.views.experiment import EffectRow
 from core.web.views.segments import SpreadCard
 
@@ -33,7 +33,7 @@ def effects(rows: Sequence[EffectRow], control: str, treatment: str) -> Html:
         el(
             "table",
             el("caption", f"Metrics of {treatment} against {control}", cls="cc-hidden"),
-            el("thead", el("tr", *(el("th", head, scope="col") for head in heads))),
+            table_head(heads),
             el("tbody", *map(row, rows)),
             cls="cc-figures cc-effects",
         ),

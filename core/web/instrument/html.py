@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from core.web.html import badge
-from core.web.markup import Html, el
+from core.web.markup import Html, el, table_head
 from core.web.views.instrument import MetricRow
 from core.web.views.marks import Mark
 
@@ -17,7 +17,7 @@ def metrics(rows: Sequence[MetricRow]) -> Html:
     return el(
         "table",
         el("caption", "What random splits say of each metric", cls="cc-hidden"),
-        el("thead", el("tr", *(el("th", head, scope="col") for head in _HEADS))),
+        table_head(_HEADS),
         el("tbody", *map(_row, rows)),
         cls="cc-figures cc-answers",
     )

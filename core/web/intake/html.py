@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from core.web.html import badge, icon
 from core.web.intake.trying import Tried
-from core.web.markup import Html, el, join
+from core.web.markup import Html, el, join, table_head
 from core.web.views.intake import QueryRow, SenderRow, SourceView
 
 _DASH = el("span", "–", cls="cc-none")
@@ -31,7 +31,7 @@ def _queries(versions: Sequence[str], rows: Sequence[QueryRow]) -> Html:
     return el(
         "table",
         el("caption", "Each query and what it last answered", cls="cc-hidden"),
-        el("thead", el("tr", *(el("th", head, scope="col") for head in heads))),
+        table_head(heads),
         el("tbody", *(_query(versions, row) for row in rows)),
         cls="cc-figures cc-beside cc-queries",
     )
@@ -58,7 +58,7 @@ def senders(rows: Sequence[SenderRow]) -> Html:
     return el(
         "table",
         el("caption", "Who pushes figures", cls="cc-hidden"),
-        el("thead", el("tr", *(el("th", head, scope="col") for head in heads))),
+        table_head(heads),
         el("tbody", *map(_sender, rows)),
         cls="cc-figures cc-beside",
     )
