@@ -44,7 +44,6 @@ LEASE = "on-call"
 ACTOR = "on-call"
 PERIOD_S = 5.0
 LEASE_S = 45.0
-SEND_S = 10.0
 RETRY_S = (15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0)
 """Wall seconds until a message that was not delivered is tried again; then it is given up."""
 _CURSOR = "on-call"

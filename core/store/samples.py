@@ -67,13 +67,6 @@ class SampleFrame:
         """Lay samples out as columns, in their order."""
         return _frame([(0, *(getattr(s, name) for name in _COLUMNS[1:-1]), dict(s.gauges) or None) for s in samples])
 
-    @staticmethod
-    def concat(frames: Sequence[SampleFrame]) -> SampleFrame:
-        """Return the rows of all frames, in their order; of no frames: no rows."""
-        if not frames:
-            return _frame([])
-        return SampleFrame(*(np.concatenate([getattr(frame, f.name) for frame in frames]) for f in fields(SampleFrame)))
-
 
 def _frame(rows: Sequence[Sequence[Any]]) -> SampleFrame:
     columns = dict(zip(_COLUMNS, zip(*rows, strict=True) if rows else ((),) * len(_COLUMNS), strict=True))
