@@ -20,6 +20,7 @@ from core.delivery.needs import Traffic, rate_of, window
 from core.delivery.plan import COMPARED_COUNTS, RELATIVE, WARN_ONLY, Figure, Guardrail, Limit, Phase, Plan, Trigger
 from core.delivery.quantities import say_duration, say_moment, say_share
 from core.delivery.simulate import HEALTHY
+from core.experiments.sequential import BURN_IN, KNOWN_LOOKS
 
 _OVER = {">": "more than", ">=": "at least", "<": "less than", "<=": "at most"}
 
@@ -439,6 +440,12 @@ def _rules(plan: Plan) -> Iterator[str]:
             f"A candidate that is no worse than allowed is stopped by any comparison with {plan.baseline} in at most "
             f"{say_share(plan.guardrail_alpha)} of attempts, however often one looks: the chance is split over "
             f"{tests} {'comparison' if tests == 1 else 'comparisons'} and the phases with a baseline."
+        )
+    if plan.dispersion is None and any(g.figure in COMPARED_COUNTS for g in plan.guardrails):
+        known, burn_in = (words.duration(looks * plan.sample_s) for looks in (KNOWN_LOOKS, BURN_IN))
+        yield (
+            f"Record {plan.baseline} for {known} before the start: with less, comparisons of counts take longer, and"
+            f" say nothing for the first {burn_in}, until it shows how failures vary."
         )
     if any(limit.figure is Figure.REVENUE for limit in _limits(plan)):
         yield f"Revenue is counted per {plan.revenue_unit}, in {plan.currency}."

@@ -163,7 +163,9 @@ def _counted(scene: Scene, finding: Finding, guardrail: Guardrail, looks: Looks,
         return replace(finding, state=FigureState.FAIL, then=guardrail.then, sentence=said)
     more = None if math.isinf(assumed) else state.more_needed(assumed)
     # Two slow requests instead of one are beyond a margin, too, and nothing to worry about.
-    doubtful = beyond and seen.max() >= _DOUBT * test.threshold
+    # Where evidence is divided for want of knowledge, what it would be undivided is enough for a doubt.
+    most = max(seen.max(), state.peak) if known.found is None else seen.max()
+    doubtful = beyond and most >= _DOUBT * test.threshold
     decided = (
         high is not None and high <= guardrail.margin
         if test.direction is Direction.HIGHER

@@ -53,6 +53,9 @@ def test_each_phase_is_told_with_learners_dates_samples_and_requests() -> None:
     assert rollout.permanent
     text = said(description)
     assert "1 % of the learners (5,000 of 500,000) get fast, the others original." in text
+    assert "Record original for 2 h before the start" in text
+    assert "a phase is held when they don't get the versions in its shares (0.001 at every look together)" in text
+    assert "planned shares isn't checked" in said(describe(DEMO, requests_per_s=500))
     assert "Begins 2025-10-31 12:00 UTC, lasts 2 h." in text
     assert "240 samples; fast answers about 36,000 requests (150 a sample) and 7,200 health probes." in text
     assert "Judged after 15 min, 30 min, 1 h, 1 h 30 min and 2 h; the last one decides." in text
