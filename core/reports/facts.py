@@ -162,11 +162,12 @@ class Facts:
         return self.gates[-1] if self.gates else None
 
     def opens(self, phase: Phase) -> float | None:
-        """Return the plan time at which a phase may begin at the earliest; None: once the one before is passed."""
+        """Return the plan time before which a phase may not begin; None where no such time lies ahead of the log."""
         if phase.starts is None or self.plan.skip_gaps:
             return None
         first, began = self.plan.phases[0].starts, self.attempt_began
-        return phase.starts + (began.at - first if began is not None and first is not None else 0.0)
+        opens = phase.starts + (began.at - first if began is not None and first is not None else 0.0)
+        return opens if opens > self.last.at else None
 
 
 def choose(log: Sequence[Event], deployment: str | None) -> str:

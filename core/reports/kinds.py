@@ -17,13 +17,14 @@ from core.store import Event
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A report: what it is, and how it is made."""
+    """A report: what it is called, what is in it, and how it is made."""
 
+    title: str
     about: str
-    build: Callable[[Facts], Document]
+    blocks: Callable[[Facts], list[Block]]
 
 
-def canary(facts: Facts) -> Document:
+def canary(facts: Facts) -> list[Block]:
     """Return all there is: the decisions, every checkpoint with its figures, incidents, signatures."""
     last = facts.checkpoints[-1] if facts.checkpoints else None
     blocks: list[Block] = [Lead(decision(facts))]
@@ -50,10 +51,10 @@ def canary(facts: Facts) -> Document:
     blocks += [*parts.courses(facts), parts.decisions(facts), parts.incidents(facts)]
     if facts.gates or facts.signed:
         blocks.append(parts.signatures(facts))
-    return parts.document("Canary report", facts, blocks)
+    return blocks
 
 
-def schedule(facts: Facts) -> Document:
+def schedule(facts: Facts) -> list[Block]:
     """Return what comes next: when, for whom, judged when and by what, who signs."""
     following, source = facts.following, facts.created
     if facts.state in {"completed", "rolled back", "aborted"} or following is None:
@@ -67,8 +68,10 @@ def schedule(facts: Facts) -> Document:
         begins = f"as soon as {here.name} is passed" if opens is None else f"at {say_moment(opens)} at the earliest"
         if facts.phase < 0:
             begins = "when it is started" if opens is None else f"as planned, {say_moment(opens)}"
+            if opens is None and following.starts is not None and not facts.plan.skip_gaps:
+                begins += f": {say_moment(following.starts)}, as was planned, has passed"
         said = f"Next: {following.name}, {say_share(following.share)} of the learners, {begins}."
-        learners = Cell(NOT_RECORDED)
+        learners = Cell(NOT_RECORDED if facts.checkpoints else "told by the first checkpoint")
         if facts.checkpoints:
             seen = facts.checkpoints[-1].seen.values()
             if seen and all("learners" in s for s in seen):
@@ -103,10 +106,10 @@ def schedule(facts: Facts) -> Document:
     blocks.append(Points("At once, in every phase", tuple(Cell(text, source) for text in (*acting, *against))))
     rows = tuple(parts.schedule_row(facts, i) for i in range(len(facts.plan.phases)))
     blocks.append(Table("The whole plan", ("phase", "learners", "lasts", "checkpoints after", "signs"), rows))
-    return parts.document("Next-phase schedule", facts, blocks)
+    return blocks
 
 
-def summary(facts: Facts) -> Document:
+def summary(facts: Facts) -> list[Block]:
     """Return one page: the decision in a sentence, five numbers, open risks."""
     back = _rolled_back(facts)
     if back is not None and facts.state == "rolled back":
@@ -119,7 +122,7 @@ def summary(facts: Facts) -> Document:
         parts.ramp_chart(facts),
         Points("Open risks", open_risks(facts), "None that the log knows of."),
     ]
-    return parts.document("Executive summary", facts, blocks)
+    return blocks
 
 
 def _how_it_goes(facts: Facts) -> tuple[tuple[str, Cell], ...]:
@@ -148,7 +151,7 @@ def _incidents(facts: Facts) -> Cell:
     return Cell(said, facts.troubles[-1].opened, "bad" if opened else "")
 
 
-def sign_off(facts: Facts) -> Document:
+def sign_off(facts: Facts) -> list[Block]:
     """Return the sign-off sheet: who is asked, what they decided and saw, bound by which hash."""
     gate = facts.gate
     if gate is None:
@@ -158,7 +161,7 @@ def sign_off(facts: Facts) -> Document:
             if asks
             else ("This plan asks nobody for sign-off.")
         )
-        return parts.document("Sign-off sheet", facts, [Lead(Cell(said, facts.created))])
+        return [Lead(Cell(said, facts.created))]
     phase = next(p for p in facts.plan.phases if p.name == gate.data["phase"])
     asked = phase.sign_off
     assert asked is not None
@@ -189,15 +192,15 @@ def sign_off(facts: Facts) -> Document:
         blocks.append(parts.criteria(seen[-1], f"Evidence: checkpoint {seen[-1].number} of {phase.name}"))
     if len(facts.signed) > len(standing):
         blocks.append(parts.signatures(facts))
-    return parts.document("Sign-off sheet", facts, blocks)
+    return blocks
 
 
-def rollback(facts: Facts) -> Document:
+def rollback(facts: Facts) -> list[Block]:
     """Return the report after a rollback: what decided it, how long each step took, whom it touched."""
     back = _rolled_back(facts)
     if back is None:
         said = f"It was not rolled back: it is {facts.state}."
-        return parts.document("Post-rollback report", facts, [Lead(Cell(said, facts.last))])
+        return [Lead(Cell(said, facts.last))]
     who = f"{back.actor}, a person," if facts.drills[0].by_person else "the monitor"
     blocks: list[Block] = [
         Lead(Cell(f"Rolled back by {who} at {say_moment(back.at)}: {back.reason}.", back, "bad")),
@@ -209,22 +212,30 @@ def rollback(facts: Facts) -> Document:
         title = f"The figures at the checkpoint before: {seen[-1].number} of {seen[-1].phase}"
         blocks.append(parts.criteria(seen[-1], title))
     blocks += [parts.incidents(facts), parts.decisions(facts)]
-    return parts.document("Post-rollback report", facts, blocks)
+    return blocks
 
 
 KINDS: dict[str, Kind] = {
-    "canary": Kind("everything: decisions, checkpoints with their figures, incidents, signatures", canary),
-    "schedule": Kind("the next phase: when, for how many learners, judged by what, who signs", schedule),
-    "summary": Kind("one page: the decision in a sentence, five numbers, open risks", summary),
-    "sign-off": Kind("the sign-off sheet: seats, decisions, comments, the hash they are bound to", sign_off),
-    "rollback": Kind("after a rollback: why, how long each step took, whom it touched", rollback),
+    "canary": Kind(
+        "Canary report", "everything: decisions, checkpoints with their figures, incidents, signatures", canary
+    ),
+    "schedule": Kind(
+        "Next-phase schedule", "the next phase: when, for how many learners, judged by what, who signs", schedule
+    ),
+    "summary": Kind("Executive summary", "one page: the decision in a sentence, five numbers, open risks", summary),
+    "sign-off": Kind(
+        "Sign-off sheet", "the sign-off sheet: seats, decisions, comments, the hash they are bound to", sign_off
+    ),
+    "rollback": Kind(
+        "Post-rollback report", "after a rollback: why, how long each step took, whom it touched", rollback
+    ),
 }
 """The reports there are, by the name they are asked for by."""
 
 
 def build(kind: str, facts: Facts) -> Document:
     """Return a report; `kind` is one of `KINDS`."""
-    return KINDS[kind].build(facts)
+    return parts.document(KINDS[kind].title, facts, KINDS[kind].blocks(facts))
 
 
 def _tone(state: str) -> str:

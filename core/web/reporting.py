@@ -16,9 +16,7 @@ _FORMATS = {"HTML": ("html", "text/html"), "Markdown": ("md", "text/markdown")}
 def offer(deployment: str) -> None:
     """Offer every report of a deployment as a download: one file that needs nothing else."""
     with st.popover("Reports", icon=":material/description:"):
-        kind = st.selectbox(
-            "Report", list(KINDS), format_func=lambda name: name.replace("-", " ").capitalize(), key="report"
-        )
+        kind = st.selectbox("Report", list(KINDS), format_func=lambda name: KINDS[name].title, key="report")
         st.caption(KINDS[kind].about)
         form = st.segmented_control("As", list(_FORMATS), default="HTML", required=True, key="report-form")
         ending, mime = _FORMATS[form]

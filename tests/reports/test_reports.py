@@ -212,6 +212,14 @@ def test_the_schedule_says_who_is_on_call_at_its_begin_and_when_that_changes(tmp
     assert "No roster is set: nobody is called." in unknown
 
 
+def test_a_planned_begin_that_has_passed_is_no_begin(tmp_path: Path) -> None:
+    text = PLAN.replace("skip_gaps: true\n", "")
+    log = draft(tmp_path, text.replace("lasts: 30 min", "starts: 2020-01-01 12:00 UTC\n    lasts: 30 min"))
+    markdown = as_markdown(build("schedule", facts_of(log, log[0].deployment)))
+    assert "when it is started: 2020-01-01 12:00 UTC, as was planned, has passed." in markdown
+    assert "12:15" not in markdown  # no checkpoint at a time that can't be
+
+
 def test_where_the_begin_is_not_known_the_duty_is_that_of_the_latest_event(tmp_path: Path) -> None:
     log = draft(tmp_path, PLAN)
     told: list[float] = []
