@@ -1,4 +1,4 @@
-"""The reports there are, by name: each a function from facts to a document."""
+"""The reports there are, by name: each a function from facts to its blocks."""
 
 from __future__ import annotations
 

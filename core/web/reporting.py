@@ -9,6 +9,7 @@ from core.oncall import RosterError, duty_of
 from core.reports import KINDS, UnknownDeployment, as_html, as_markdown, build, read_facts
 from core.store import StoreUnavailable
 from core.web import reading
+from core.web.views.says import capital
 
 _FORMATS = {"HTML": ("html", "text/html"), "Markdown": ("md", "text/markdown")}
 
@@ -17,7 +18,7 @@ def offer(deployment: str) -> None:
     """Offer every report of a deployment as a download: one file that needs nothing else."""
     with st.popover("Reports", icon=":material/description:"):
         kind = st.selectbox("Report", list(KINDS), format_func=lambda name: KINDS[name].title, key="report")
-        st.caption(KINDS[kind].about)
+        st.caption(f"{capital(KINDS[kind].about)}.")
         form = st.segmented_control("As", list(_FORMATS), default="HTML", required=True, key="report-form")
         ending, mime = _FORMATS[form]
         st.download_button(

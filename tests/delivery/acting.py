@@ -5,7 +5,7 @@ from collections import Counter
 from itertools import count
 from pathlib import Path
 
-from core.delivery import Deliveries, checkpoints, parse_plan
+from core.delivery import Deliveries, Status, checkpoints, incidents, parse_plan
 from core.settings import Settings
 from core.store import Clock, Sample, Store, add_samples, events, histogram, verify_log
 from core.traffic import FlagService
@@ -56,6 +56,29 @@ def open_deliveries(home: Path, speed: float = 1.0) -> Deliveries:
     """Open a store with the built-in switch over it."""
     store = open_store(home, speed)
     return Deliveries(store, FlagService(store))
+
+
+class OneDeployment:
+    """What a scene with one deployment can be asked."""
+
+    store: Store
+    deliveries: Deliveries
+    id: str
+
+    @property
+    def status(self) -> Status:
+        """How it stands."""
+        return self.deliveries.status(self.id)
+
+    def kinds(self) -> list[str]:
+        """Return what happened, in order."""
+        with self.store.read() as connection:
+            return [event.kind for event in events(connection)]
+
+    def open_causes(self) -> list[str]:
+        """Return because of what incidents are open."""
+        with self.store.read() as connection:
+            return [i.cause for i in incidents(connection, open_only=True)]
 
 
 class Pusher:

@@ -18,16 +18,15 @@ from core.delivery import (
     Monitor,
     State,
     Status,
-    incidents,
     read_switch,
     restore_switch,
 )
 from core.delivery import drift as drift_module
 from core.delivery.drift import watch_switch
 from core.settings import Settings
-from core.store import Fenced, Tx, current_lease, events, schema, verify_log
+from core.store import Fenced, Tx, current_lease, schema, verify_log
 from core.traffic import FlagService, SwitchError, SwitchState
-from tests.delivery.acting import open_store, plan
+from tests.delivery.acting import OneDeployment, open_store, plan
 
 
 class Balancer:
@@ -66,7 +65,7 @@ class Balancer:
         return self.flags.evaluate(flag, key)
 
 
-class Scene:
+class Scene(OneDeployment):
     def __init__(self, home: Path) -> None:
         self.store = open_store(home)
         self.flags = FlagService(self.store)
@@ -82,18 +81,6 @@ class Scene:
 
     def watch(self) -> bool:
         return watch_switch(self.deliveries, "analyzer", lambda _: None)
-
-    @property
-    def status(self) -> Status:
-        return self.deliveries.status(self.id)
-
-    def kinds(self) -> list[str]:
-        with self.store.read() as connection:
-            return [event.kind for event in events(connection)]
-
-    def open_causes(self) -> list[str]:
-        with self.store.read() as connection:
-            return [i.cause for i in incidents(connection, open_only=True)]
 
 
 @pytest.fixture

@@ -7,9 +7,19 @@ from pathlib import Path
 import pytest
 
 from core.delivery import State, checkpoints
+from core.delivery import monitor as monitor_module
 from core.delivery.monitor import Monitor
 from core.settings import Settings
-from core.store import Clock, StoreUnavailable, Trouble, acquire_lease, current_lease, give_up_reserve, keep_reserve
+from core.store import (
+    Clock,
+    StoreUnavailable,
+    Trouble,
+    acquire_lease,
+    current_lease,
+    give_up_reserve,
+    keep_reserve,
+    reserve,
+)
 from tests.delivery.acting import audit
 from tests.delivery.test_monitor import STOPPED, Scene
 from tests.disks import fill
@@ -132,3 +142,9 @@ def test_a_monitor_in_a_process_of_its_own_is_held_to_the_same(scene, small_disk
     late = Monitor(scene.deliveries, Settings(home=small_disk, lease_s=60.0), holder="second")
     with pytest.raises(StoreUnavailable):  # it can't take the lease, so that it doesn't act
         late.tick()
+
+
+def test_the_room_is_set_aside_again_while_the_monitor_runs(scene, small_disk, monkeypatch):
+    monkeypatch.setattr(monitor_module, "KEEP_HOUSE_EVERY_S", 0.0)
+    scene.monitor.tick()
+    assert (small_disk / "reserve").stat().st_size == reserve.SIZE

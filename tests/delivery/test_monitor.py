@@ -10,15 +10,15 @@ from core.delivery import monitor as monitor_module
 from core.delivery.judge import judge
 from core.delivery.monitor import Monitor
 from core.settings import Settings
-from core.store import Clock, Sample, add_samples, current_lease, events, histogram
-from tests.delivery.acting import open_deliveries, plan
+from core.store import Clock, Sample, add_samples, current_lease, histogram
+from tests.delivery.acting import OneDeployment, open_deliveries, plan
 
 pytestmark = pytest.mark.usefixtures("database")
 
 STOPPED = 1e-9  # speed of a clock that stands still for the length of a test
 
 
-class Scene:
+class Scene(OneDeployment):
     """A deployment that has been started, a monitor, and a hand on the clock."""
 
     def __init__(self, home):
@@ -59,14 +59,6 @@ class Scene:
             if tick:
                 self.monitor.tick()
         return self.status
-
-    @property
-    def status(self):
-        return self.deliveries.status(self.id)
-
-    def kinds(self):
-        with self.store.read() as connection:
-            return [event.kind for event in events(connection)]
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from core.delivery import Action, Command, Deliveries, Monitor, State, Status, incidents, parse_plan
+from core.delivery import Action, Command, Deliveries, Monitor, State, Status, parse_plan
 from core.delivery import monitor as monitor_module
 from core.settings import Settings
-from core.store import Store, events
+from core.store import Store
 from core.traffic import SwitchError, open_flags, open_switch
-from tests.delivery.acting import PLAN_TEXT
+from tests.delivery.acting import PLAN_TEXT, OneDeployment
 from tests.services.haproxy import HAPROXY, Backend, Haproxy, Load, ask, ask_all
 
 pytestmark = pytest.mark.skipif(HAPROXY is None, reason="needs haproxy")
@@ -44,7 +44,7 @@ def haproxy(tmp_path: Path, root: Path, free_port: int, backends: tuple[Backend,
     made.stop(signal.SIGKILL)
 
 
-class Scene:
+class Scene(OneDeployment):
     """A deployment whose traffic HAProxy carries."""
 
     def __init__(self, home: Path, *haproxies: Haproxy, **settings: object) -> None:
@@ -69,18 +69,6 @@ class Scene:
         assert outcome.refusal is None
         self.switched, self.note = outcome.switched, outcome.note
         return outcome.status
-
-    @property
-    def status(self) -> Status:
-        return self.deliveries.status(self.id)
-
-    def kinds(self) -> list[str]:
-        with self.store.read() as connection:
-            return [event.kind for event in events(connection)]
-
-    def open_causes(self) -> list[str]:
-        with self.store.read() as connection:
-            return [i.cause for i in incidents(connection, open_only=True)]
 
     def close(self) -> None:
         self.flags.close()
