@@ -6,7 +6,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from core.web.api import HostGuard, served_names
-from core.web.early import EarlyCharts
+from core.web.assets import Assets
 from core.web.headers import ReturnsToPage, SecurityHeaders
 from core.web.server import (
     ApiFirst,
@@ -34,6 +34,6 @@ app = st.App(
         Middleware(HostGuard, allowed=served_names(settings)),
         Middleware(SecurityHeaders, secure=secure),
         Middleware(ReturnsToPage, secure=secure),
-        Middleware(EarlyCharts),
+        Middleware(Assets),
     ],
 )

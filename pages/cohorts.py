@@ -41,14 +41,16 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="axes"):
 drawing, told = reading.learner_map(run, x, y, theme)
 map_, aside = st.columns([2.3, 1], gap="medium")
 with map_:
-    event = st.plotly_chart(
-        drawing,
-        config=figures.MAP_CONFIG,
-        alt=told,
-        key=f"map-{run.id}-{x}-{y}",
-        on_select="rerun",
-        selection_mode="box",
-    )
+    with st.container(key="mapframe"):
+        st.html(reading.picture(run, x, y, theme))
+        event = st.plotly_chart(
+            drawing,
+            config=figures.MAP_CONFIG,
+            alt=told,
+            key=f"map-{run.id}-{x}-{y}",
+            on_select="rerun",
+            selection_mode="box",
+        )
     st.caption(population.caption(everybody, plane.x, plane.y, plane.drawn))
 box = pieces.box_of(event, plane)
 with aside:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from core.learners import runs
 from core.learners.runs import CohortRun
@@ -63,6 +63,34 @@ def test_a_box_on_the_map_is_counted_exactly(run_and_server: tuple[CohortRun, Se
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Download these learners").click()
     assert len(waiting.value.path().read_text().splitlines()) == inside.sum() + 1
+
+
+def test_the_map_is_seen_before_its_chart_and_at_the_same_place(
+    run_and_server: tuple[CohortRun, Server], visit: Visit
+) -> None:
+    run, server = run_and_server
+    visitor = visit(1280, 1500)
+    visitor.page.route("**/PlotlyChart.*", lambda _: None)  # never comes
+    page = visitor.open(f"{server.url}/cohorts?run={run.id}&x=velocity&y=concentration")
+    image = page.locator(".cc-map-picture img").first
+    expect(image).to_be_visible()
+    assert image.evaluate("e => e.decode().then(() => e.naturalWidth)") == 240
+    seen = box_of(image)
+    page.unroute_all(behavior="ignoreErrors")
+    page.reload()
+    drawn = page.locator("[class*=st-key-map] .heatmaplayer image")
+    drawn.wait_for(state="attached", timeout=30_000)
+    page.wait_for_function("document.querySelector('[class*=st-key-map] .nsewdrag').getBoundingClientRect().width > 0")
+    assert box_of(drawn) == pytest.approx(seen, abs=3)
+
+
+def box_of(what: Locator) -> list[float]:
+    """Return left, top, width and height, pixels of the page."""
+    found: list[float] = what.evaluate(
+        "e => { const r = e.getBoundingClientRect(), top = document.querySelector('.cc-map-picture')"
+        ".getBoundingClientRect(); return [r.left - top.left, r.top - top.top, r.width, r.height]; }"
+    )
+    return found
 
 
 def test_a_learner_by_link(run_and_server: tuple[CohortRun, Server], visit: Visit) -> None:

@@ -28,8 +28,11 @@ MAP_CONFIG: dict[str, Any] = {
     "modeBarButtonsToRemove": ["lasso2d", "toImage", "autoScale2d", "zoomIn2d", "zoomOut2d"],
 }
 _FONT = 12
+MAP_HEIGHT = 540  # pixels
 # Fixed, with room for "1,000,000": margins that fit themselves have everything drawn twice.
-_MAP_MARGIN = {"l": 64, "r": 92, "t": 40, "b": 52}
+MAP_MARGIN = {"l": 66, "r": 92, "t": 48, "b": 62}
+MAP_ROOM = 0.05
+"""Room at each end of a map's axes, as a part of what is shown: so that outlines close inside it."""
 _LETTER = 7.2  # width of one, pixels, at the size of names beside an axis
 _LEVELS = 250  # of an outline's density: a byte each
 
@@ -52,8 +55,9 @@ def learner_map(
     data += [_outline(o.number, o.x, o.y, o.density, o.level, names, colours) for o in plane.outlines]
     data += [_centre(plane, i, names[i], colours) for i in order if np.isfinite(plane.centres[i]).all()]
     layout: dict[str, Any] = {
-        "height": 540,
-        "margin": _MAP_MARGIN,
+        "height": MAP_HEIGHT,
+        "margin": MAP_MARGIN,
+        "paper_bgcolor": colours.ground,  # covers the picture beneath
         "dragmode": "select",
         "hovermode": "closest",
         "showlegend": True,
@@ -176,17 +180,17 @@ def _centre(plane: Density, number: int, name: str, colours: Palette) -> dict[st
 
 
 def _axis(trait: Trait, span: Span, colours: Palette) -> dict[str, Any]:
-    room = 0.05 * span.size  # so that outlines close inside it
-    axis: dict[str, Any] = {
+    room = MAP_ROOM * span.size
+    places, words = trait.ticks(span.low, span.high)
+    return {
         "title": {"text": trait.title, "font": {"size": 13}},
         "range": [span.low - room, span.high + room],
         "gridcolor": colours.line,
         "zeroline": False,
+        "automargin": False,
+        "tickvals": places,
+        "ticktext": words,
     }
-    if trait.log:
-        places, words = trait.ticks(span.low, span.high)
-        axis |= {"tickvals": places, "ticktext": words}
-    return axis
 
 
 def _box(box: Box, colours: Palette) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from core.traffic import Assignment, FlagUnavailable, FlagUnknown
 from core.web.figures import PlotlyFigure
 from core.web.learners import figures
 from core.web.learners.jobs import Jobs
+from core.web.learners.picture import map_picture
+from core.web.markup import Html
 from core.web.palette import palette
 from core.web.reading import deliveries, store
 from core.web.server import get_app_state
@@ -120,6 +122,16 @@ def learner_map(run: CohortRun, x: str, y: str, theme: str | None) -> tuple[Plot
 
 
 @st.cache_data(max_entries=24, show_spinner=False)
+def _picture(run: str, names: tuple[str, ...], x: str, y: str, theme: str | None) -> Html:
+    return map_picture(_plane(run, names, x, y), palette(theme))
+
+
+def picture(run: CohortRun, x: str, y: str, theme: str | None) -> Html:
+    """Return the map of a run's learners as a picture, for the time until the chart is there."""
+    return _picture(run.id, tuple(cohort.name for cohort in run.model.cohorts), x, y, theme)
+
+
+@st.cache_data(max_entries=24, show_spinner=False)
 def _spread(run: str, names: tuple[str, ...], name: str, theme: str | None) -> tuple[PlotlyFigure, str]:
     everybody, trait = population(run, names), BY_NAME[name]
     middles, parts = density.by_cohort(trait, everybody.values[name], everybody.cohort, everybody.k)
@@ -202,7 +214,9 @@ def preload() -> None:
         return
     everybody = people(newest)
     _ = everybody.sizes, everybody.all_means, everybody.cohort_means
-    plane(newest, *AXES)
+    for theme in ("light", "dark"):
+        picture(newest, *AXES, theme)
+        learner_map(newest, *AXES, theme)
 
 
 def forget(run: str) -> None:

@@ -41,10 +41,13 @@ class Trait:
         return 10.0**place if self.log else place
 
     def ticks(self, low: float, high: float) -> tuple[list[float], list[str]]:
-        """Return places and words of a logarithmic scale's ticks between two places.
+        """Return places and words of the scale's ticks between two places: even steps.
 
-        1, 2, 5 of each power of ten, or the powers alone of many; of a short scale, where they are too few, even steps.
+        Of a logarithmic one 1, 2, 5 of each power of ten, or the powers alone of many; of a short one even steps, too.
         """
+        if not self.log:
+            places = _even(low, high)
+            return places, [f"{v:,.10g}" for v in places]
         values = [m * 10.0**e for e in range(math.floor(low), math.ceil(high) + 1) for m in (1, 2, 5)]
         if high - low > 2.5:
             values = [v for v in values if math.isclose(math.log10(v), round(math.log10(v)))]

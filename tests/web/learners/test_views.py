@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import base64
+import re
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +11,13 @@ import plotly.graph_objects as go
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from core.learners import runs
 from core.learners.runs import CohortRun, features_of_row
 from core.traffic import Assignment, Rule
 from core.web.learners import figures, html
+from core.web.learners.picture import map_picture
 from core.web.palette import DARK, LIGHT
 from core.web.views import cohorts, density, learner
 from core.web.views.population import Population, caption, chosen, roi
@@ -156,6 +161,20 @@ def test_plotly_takes_the_maps(everybody: Population) -> None:
         assert (stops[0], stops[-1]) == (0, 1)  # exactly, or browsers refuse the scale
         assert all(trace["type"] in {"heatmap", "scatter", "contour"} for trace in drawing["data"])
         assert "1,500 learners" in figures.told_map(plane, names)
+
+
+def test_the_picture_has_every_cell_where_the_chart_has_it(everybody: Population) -> None:
+    x, y = everybody.values["velocity"], everybody.values["concentration"]
+    plane = density.density(BY_NAME["velocity"], BY_NAME["concentration"], x, y, everybody.cohort, everybody.k)
+    said = str(map_picture(plane, LIGHT))
+    [counts, *outlines] = re.findall(r'src="data:image/png;base64,([^"]+)" alt="" style="([^"]+)"', said)
+    pixels = np.asarray(Image.open(BytesIO(base64.b64decode(counts[0]))).convert("RGBA"))
+    assert ((pixels[::-1, :, 3] > 0) == (plane.counts > 0)).all()
+    assert counts[1] == "left:4.545%;bottom:4.545%;width:90.909%;height:90.909%"
+    assert len(outlines) == len(plane.outlines)
+    assert said.count("cc-diamond") == np.isfinite(plane.centres).all(axis=1).sum()
+    centre = np.asarray(figures.learner_map(plane, everybody.names, [0], LIGHT)["data"][-1]["x"])
+    assert f"left:{100 * (centre[0] + 0.05) / 1.1:.3f}%" in said
 
 
 def test_plotly_takes_the_ridges(everybody: Population) -> None:
