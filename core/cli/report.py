@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from core.cli.output import NO, err, fail, stop
-from core.cli.root import DeploymentId, app, settings, store
+from core.cli.root import app, settings, store
 from core.delivery import PlanError
 from core.oncall import RosterError, duty_of
 from core.reports import KINDS, Facts, UnknownDeployment, as_html, as_markdown, build, choose, facts_of, read_facts
@@ -41,7 +41,9 @@ def report(
         Format | None, typer.Option("--format", help="Default: what --out ends in, else Markdown.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write it there, not to stdout.")] = None,
-    deployment: DeploymentId = None,
+    deployment: Annotated[
+        str | None, typer.Option("--deployment", metavar="ID", help="Which deployment; default: the latest.")
+    ] = None,
     log: Annotated[
         Path | None, typer.Option("--log", metavar="EXPORT.jsonl", help="An exported log; needs no database.")
     ] = None,

@@ -220,7 +220,9 @@ KINDS: dict[str, Kind] = {
         "Canary report", "everything: decisions, checkpoints with their figures, incidents, signatures", canary
     ),
     "schedule": Kind(
-        "Next-phase schedule", "the next phase: when, for how many learners, judged by what, who signs", schedule
+        "Next-phase schedule",
+        "the next phase: when, for how many learners, judged by what, who signs, who is on call",
+        schedule,
     ),
     "summary": Kind("Executive summary", "one page: the decision in a sentence, five numbers, open risks", summary),
     "sign-off": Kind(

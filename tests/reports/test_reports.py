@@ -111,6 +111,7 @@ def test_every_report_says_simulated_names_its_events_and_needs_nothing_else(kin
         assert cited <= known
         assert "0.0000" not in text
     anchors = set(re.findall(r'href="#(e\d+)"', html))
+    assert html.count('<div class="wide"') == html.count('role="region"')  # what scrolls can be reached, and is named
     assert anchors <= set(re.findall(r'id="(e\d+)"', html))
     assert not re.search(r"https?://|<script|<link|<img|@import|url\(", html)
     ids = re.findall(r' id="([^"]+)"', html)
