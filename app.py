@@ -13,10 +13,10 @@ from core.web.server import (
     check_roster,
     dashboard_lifespan,
     exiting_plainly,
-    get_app_state,
     stay_at_home,
 )
 from core.web.signin import set_up_sign_in
+from core.web.state import get_app_state
 
 with exiting_plainly():
     settings = get_app_state().settings

@@ -21,5 +21,6 @@ __all__ = [
     "server",
     "signin",
     "signoff_parts",
+    "state",
     "views",
 ]

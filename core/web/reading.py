@@ -61,7 +61,7 @@ from core.store import (
 from core.web import actions, figures
 from core.web.palette import palette
 from core.web.ratelimit import RateLimit
-from core.web.server import get_app_state
+from core.web.state import get_app_state
 from core.web.views.curves import DRAWN, Bins
 from core.web.views.history import mark_of
 from core.web.views.system import size

@@ -1,7 +1,4 @@
-"""What one server process holds and runs: the store, deliveries, the API, the monitor's thread.
-
-Dashboard scripts, API handlers and the lifespan all use the same `AppState`, opened on first use from the settings.
-"""
+"""What one server process runs: the monitor and what goes beside it, until it stops; and why it won't start."""
 
 from __future__ import annotations
 
@@ -16,7 +13,6 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
@@ -24,16 +20,16 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core.delivery import Deliveries, Monitor, open_sources
-from core.identity import PeopleError, PeopleFile
-from core.learners import CacheSettings, LearnerRows
+from core.delivery import Monitor, open_sources
+from core.identity import PeopleError
+from core.learners import CacheSettings
 from core.oncall import RosterError, load_roster, open_pager
-from core.settings import Settings, get_settings, is_loopback
-from core.store import Store, StoreUnavailable, keep_reserve
-from core.traffic import FlagService, SwitchSettings, open_flags, open_switch
-from core.web.api import Context, TokenError, create_api, is_api
+from core.settings import Settings, is_loopback
+from core.store import StoreUnavailable, keep_reserve
+from core.traffic import SwitchSettings
+from core.web.api import TokenError, is_api
 from core.web.ownfigures import OwnFigures
-from core.web.ratelimit import RateLimit
+from core.web.state import AppState, close_app_state, get_app_state, open_state
 from core.web.warm import warm_pages
 
 logger = logging.getLogger(__name__)
@@ -42,65 +38,6 @@ WARM = ("plotly.graph_objects", "pandas", "pyarrow", "scipy.stats")
 """Imports that a first page would else wait for, and that garbage collection would else walk through each time."""
 
 _STOP_S = 5.0
-
-
-@dataclass(frozen=True)
-class AppState:
-    """What a process works with. Closed by `close_app_state`."""
-
-    settings: Settings
-    store: Store
-    flags: FlagService
-    deliveries: Deliveries
-    people: PeopleFile
-    limits: RateLimit
-    learners: LearnerRows
-    api: FastAPI
-
-
-_lock = threading.Lock()
-_state: AppState | None = None
-
-
-def get_app_state() -> AppState:
-    """Return this process's state; open it on first use, and anew when the settings have been read anew.
-
-    Raises:
-        StoreUnavailable: the database can't be opened. TokenError: tokens can't be used. SwitchSettings: the same.
-        pydantic.ValidationError: a setting is wrong.
-    """
-    global _state
-    settings = get_settings()
-    with _lock:
-        if _state is None or _state.settings is not settings:
-            _close(_state)
-            _state = None
-            _state = open_state(settings)
-        return _state
-
-
-def close_app_state() -> None:
-    """Let go of the database; the next `get_app_state` opens it again."""
-    global _state
-    with _lock:
-        _close(_state)
-        _state = None
-
-
-def open_state(settings: Settings) -> AppState:
-    """Open a state of its own. Raises as `get_app_state`."""
-    store = Store.open(settings.url, settings.home)
-    try:
-        flags = open_flags(settings, store)
-        deliveries = Deliveries(store, open_switch(settings, flags))
-        api = create_api(settings, store, deliveries, flags)
-        context: Context = api.state.context
-        return AppState(
-            settings, store, flags, deliveries, context.stored.people, context.limits, context.learners, api
-        )
-    except BaseException:
-        store.close()
-        raise
 
 
 @contextmanager
@@ -133,12 +70,6 @@ def check_roster(settings: Settings) -> None:
     """Raise RosterError where there is a roster that can't be used: said at the start, not when somebody is needed."""
     if settings.roster is not None:
         load_roster(settings.roster)
-
-
-def _close(state: AppState | None) -> None:
-    if state is not None:
-        state.flags.close()
-        state.store.close()
 
 
 @asynccontextmanager
@@ -196,7 +127,7 @@ def run_api(settings: Settings) -> None:
     try:
         uvicorn.run(state.api, host=settings.host, port=settings.port, access_log=False, server_header=False)
     finally:
-        _close(state)
+        state.close()
 
 
 class ApiFirst:

@@ -13,7 +13,7 @@ from streamlit import config
 from core.identity import LOCAL, NOBODY, PeopleError, PeopleFile, Person
 from core.settings import Settings, is_loopback
 from core.store import secret_text
-from core.web.server import get_app_state
+from core.web.state import get_app_state
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
 """Headers that proxies add: whoever comes with one of them is not at this machine."""

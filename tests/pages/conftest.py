@@ -9,7 +9,7 @@ import pytest
 import streamlit as st
 
 from core.web import signin
-from core.web.server import close_app_state
+from core.web.state import close_app_state
 
 
 @pytest.fixture(autouse=True)

@@ -18,14 +18,12 @@ from core.settings import Settings, get_settings
 from core.store import StoreUnavailable, current_lease
 from core.web.server import (
     ApiFirst,
-    close_app_state,
     exiting_plainly,
-    get_app_state,
     no_delay_on_listeners,
-    open_state,
     serving,
     stay_at_home,
 )
+from core.web.state import close_app_state, get_app_state, open_state
 
 
 @pytest.fixture(autouse=True)

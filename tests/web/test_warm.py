@@ -5,7 +5,7 @@ import pytest
 
 from core.learners import runs
 from core.web.learners import reading
-from core.web.server import close_app_state
+from core.web.state import close_app_state
 from core.web.views.traits import AXES
 from core.web.warm import imported_by_pages, warm_pages
 from tests.web.learners.made import make_run

@@ -21,7 +21,7 @@ from core.web.learners.picture import map_picture
 from core.web.markup import Html
 from core.web.palette import palette
 from core.web.reading import deliveries, store
-from core.web.server import get_app_state
+from core.web.state import get_app_state
 from core.web.views import density, learner
 from core.web.views.density import Box, Density
 from core.web.views.population import Population
