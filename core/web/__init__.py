@@ -3,8 +3,8 @@
 __all__ = [
     "actions",
     "api",
+    "assets",
     "business",
-    "early",
     "experiments",
     "figures",
     "headers",
