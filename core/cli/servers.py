@@ -37,7 +37,15 @@ def demo(
     events: Annotated[
         Path | None, typer.Option("--events", metavar="PATH", help="Real learners' events instead of made-up ones.")
     ] = None,
-    speed: Annotated[float, typer.Option("--speed", min=1, max=120, help="How fast the plan's clock runs.")] = 40.0,
+    speed: Annotated[
+        float,
+        typer.Option(
+            "--speed",
+            min=1,
+            max=60,
+            help="How fast the plan's clock runs. Beyond 60 a phase would see too few requests to be judged.",
+        ),
+    ] = 40.0,
     port: Annotated[
         int | None, typer.Option("--port", min=1, max=65535, help="The dashboard's port; default 8501.")
     ] = None,
