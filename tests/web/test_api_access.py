@@ -27,6 +27,7 @@ PATHS = [
     ("GET", "/api/v1/deployments/x", "read"),
     ("GET", "/api/v1/deployments/x/events", "read"),
     ("GET", "/api/v1/deployments/x/checkpoints", "read"),
+    ("GET", "/api/v1/deployments/x/reports/summary", "read"),
     ("GET", "/api/v1/learners/x", "read"),
     ("POST", EVALUATE, "read"),
     ("POST", "/ofrep/v1/evaluate/flags", "read"),
