@@ -42,8 +42,8 @@ def demo(
         typer.Option(
             "--speed",
             min=1,
-            max=60,
-            help="How fast the plan's clock runs. Beyond 60 a phase would see too few requests to be judged.",
+            max=40,
+            help="How fast the plan's clock runs. Faster, a phase would see too few requests to be judged.",
         ),
     ] = 40.0,
     port: Annotated[
