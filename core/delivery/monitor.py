@@ -172,6 +172,7 @@ class Monitor:
         self._watches: dict[tuple[str, int, float], _Watch] = {}
         self._kept_house = time.monotonic()
         self._last_tick = (0.0, 0.0)  # how late it began, and how long it took
+        self._full = False  # the disk has kept the lease from being extended
         self._switch_looked = float("-inf")
         self._switch_failures = 0
         self._switch_due = float("-inf")
@@ -226,6 +227,10 @@ class Monitor:
                     records.put_latest_verdict(tx, deployment_id, verdict)
                 self._last_tick = (late_s, time.monotonic() - began)
                 beat(tx, LEASE, self._held(), self.settings.lease_s, *self._last_tick)
+            self._full = False
+        except StoreUnavailable as error:
+            self._full |= error.trouble is Trouble.FULL
+            raise
         except Fenced:
             logger.warning("this monitor has lost its lease, by a tick that took too long or to another monitor")
             self._token = None
@@ -275,8 +280,8 @@ class Monitor:
 
     def _fence(self, tx: Tx) -> None:
         # A full disk has kept the lease from being extended, and anybody from taking it: it is extended as soon as
-        # anything can be written, in that very transaction.
-        if self.store.trouble is Trouble.FULL:
+        # anything can be written, in that very transaction. What others could write meanwhile says nothing of it.
+        if self._full:
             beat(tx, LEASE, self._held(), self.settings.lease_s, *self._last_tick, run_out=True)
         else:
             hold_fence(tx, LEASE, self._held())
@@ -307,6 +312,7 @@ class Monitor:
         except StoreUnavailable as error:
             if error.trouble is not Trouble.FULL:
                 raise
+            self._full = True
             # One that can't be written must not keep another one from being rolled back.
             logger.error("what is known of %s can't be recorded: %s", status.id, error)
             return None
@@ -324,8 +330,15 @@ class Monitor:
         """Judge one deployment at every moment that is due and act; return the last verdict."""
         if status.needs_switch and self._switch_is_due():
             self._keep_lease()
-            # Judging goes on: a switch that refuses to go up must not stop a rollback from being decided.
-            self._switch_did(self.deliveries.reconcile(status.id, self._fence))
+            # Judging goes on: a switch that refuses to go up, or that nothing can be recorded of, must not stop a
+            # rollback from being decided.
+            try:
+                self._switch_did(self.deliveries.reconcile(status.id, self._fence))
+            except StoreUnavailable as error:
+                if error.trouble is not Trouble.FULL:
+                    raise
+                self._full = True
+                logger.error("what the switch of %s did can't be recorded: %s", status.id, error)
             status = self.deliveries.status(status.id)
         if status.state is State.SCHEDULED:
             self._start_on_time(status)
@@ -354,6 +367,7 @@ class Monitor:
         except StoreUnavailable as error:
             if error.trouble is not Trouble.FULL:  # on a full disk nobody can take it
                 raise
+            self._full = True
 
     def _watch_switch(self, flags: set[str]) -> None:
         """Look whether the traffic still is as it was decided, also long after: what is rolled back stays so."""
@@ -413,7 +427,7 @@ class Monitor:
                 earlier=watch.verdict,
             )
             watch.verdict = verdict
-            if number is not None:
+            if number is not None and unrecorded is None:  # one after the other: none is passed over
                 try:
                     recorded = self._record_checkpoint(status, number, verdict, now - moment, watch)
                 except StoreUnavailable as error:

@@ -16,6 +16,7 @@ from core.store import (
     Trouble,
     acquire_lease,
     current_lease,
+    events,
     give_up_reserve,
     keep_reserve,
     reserve,
@@ -74,6 +75,56 @@ def test_a_breach_rolls_back_by_itself_long_after_the_disk_was_full(scene, small
     assert scene.deliveries.switch.get("analyzer").share == 0.0
 
 
+def test_a_breach_rolls_back_though_the_switch_can_not_be_recorded_either(scene, small_disk):
+    scene.go(60)
+    scene.push(210, errors=0.2)
+    fill_up(scene, small_disk)
+    give_up_reserve(small_disk)
+    with scene.store.transaction() as tx:  # as if the disk had been full since the start was decided
+        scene.deliveries._set_again(tx, scene.status)
+    assert scene.status.needs_switch
+    fill(small_disk)
+    pass_time(scene, 210)
+    scene.monitor.tick()
+    assert (scene.status.state, scene.status.share) == (State.ROLLED_BACK, 0.0)
+
+
+def test_what_others_could_write_meanwhile_does_not_cost_the_lead(scene, small_disk):
+    scene.go(60)
+    scene.push(210, errors=0.2)
+    fill_up(scene, small_disk)
+    give_up_reserve(small_disk)
+    scene.push(240, errors=0.2)  # so that the store of this process is well again
+    assert scene.store.trouble is None
+    fill(small_disk)
+    pass_time(scene, 210)
+    assert scene.monitor.tick().led
+    assert scene.status.state is State.ROLLED_BACK
+    with scene.store.read() as connection:
+        assert [e.kind for e in events(connection)].count("monitor took over") == 0
+
+
+def test_no_checkpoint_is_passed_over_for_one_that_could_not_be_recorded(scene, small_disk, monkeypatch):
+    scene.go(60)
+    scene.push(270)
+    record, refused = scene.monitor._record_checkpoint, []
+
+    def once(status, number, *rest):
+        if not refused:
+            refused.append(number)
+            raise StoreUnavailable("the disk is full", Trouble.FULL)
+        return record(status, number, *rest)
+
+    monkeypatch.setattr(scene.monitor, "_record_checkpoint", once)
+    scene.set(scene.begin + 270)  # two are due
+    scene.monitor.tick()
+    assert scene.status.checkpoints_done == 0
+    scene.monitor.tick()
+    with scene.store.read() as connection:
+        assert [c.number for c in checkpoints(connection, scene.id)] == [0, 1]
+    assert refused == [0]
+
+
 def test_silence_holds_and_then_rolls_back_though_nothing_else_can_be_written(scene, small_disk):
     scene.go(60)
     filler = fill_up(scene, small_disk)
@@ -114,7 +165,6 @@ def test_a_monitor_that_was_followed_by_another_one_does_nothing_on_a_full_disk(
     filler.unlink()
     assert acquire_lease(scene.store, "monitor", "second", 60.0) is not None
     fill(small_disk)
-    scene.store._trouble, scene.store._troubled = Trouble.FULL, time.monotonic()  # as the first one's process sees it
     pass_time(scene, 210)
     assert scene.monitor.tick().led is False
     assert scene.status.state is State.RUNNING
