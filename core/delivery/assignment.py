@@ -23,21 +23,25 @@ SETTLES_SAMPLES = 10
 """Samples of a phase before learners count: callers may go by the share before for as long as they keep an answer."""
 
 
-def counted(before: Assigned | None, seen: Seen, *, settled: bool, resumed_at: float | None) -> Assigned:
+def counted(
+    before: Assigned | None, seen: Seen, *, settled: bool, resumed_at: float | None, known: bool = False
+) -> Assigned:
     """Return what is known of assignments after one more look.
 
     Args:
         before: what was known; None at a phase's first look.
         seen: all learners of the phase so far.
         settled: the phase is older than what callers may have kept from the share before.
-        resumed_at: plan time at which a person last let the phase go on; None: nobody had to.
+        resumed_at: plan time at which it was last decided, by a person or the monitor, to hold the phase or to let it
+            go on; None: never.
+        known: the look before found a mismatch; of use where `resumed_at` is new.
     """
-    known = before or Assigned(seen)
-    if known.settled is None and settled:
-        known = replace(known, settled=seen)
-    if resumed_at is not None and resumed_at != known.resumed_at:
-        known = replace(known, resumed=seen, resumed_at=resumed_at)
-    return replace(known, now=seen)
+    after = before or Assigned(seen)
+    if after.settled is None and settled:
+        after = replace(after, settled=seen)
+    if resumed_at is not None and resumed_at != after.resumed_at:
+        after = replace(after, resumed=seen, resumed_at=resumed_at, known=known)
+    return replace(after, now=seen)
 
 
 def assignment_finding(scene: Scene) -> Finding | None:
@@ -75,7 +79,13 @@ def assignment_finding(scene: Scene) -> Finding | None:
         ". Look whether every request is reported, with the learner it was for, whether one version's fall back or time"
         " out, and whether anything but the flag decides"
     )
-    anew = assigned.resumed is None or _evidence(assigned.now.since(assigned.resumed), share) >= -math.log(ALPHA)
+    # A person who lets a phase go on is asked again only for new learners, but only of what there was to know then: the
+    # monitor's own decisions, and those on something else, let no mismatch pass that shows later.
+    anew = (
+        assigned.resumed is None
+        or not assigned.known
+        or _evidence(assigned.now.since(assigned.resumed), share) >= -math.log(ALPHA)
+    )
     return replace(finding, state=FigureState.FAIL, then="hold" if anew else "", sentence=said)
 
 

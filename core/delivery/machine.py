@@ -22,7 +22,7 @@ from core.delivery.model import (
     Status,
     Verdict,
 )
-from core.delivery.plan import WARN_ONLY, Figure
+from core.delivery.plan import WARN_ONLY
 from core.delivery.words import duration, percent
 
 MONITOR = "monitor"
@@ -62,6 +62,8 @@ def decide(status: Status, verdict: Verdict, now: float, signed: str = "") -> Co
         # before fresh samples have come. Either they do, or the silence counts.
         return None
     if status.state is State.ADVANCING and status.next_start is not None and now >= status.next_start:
+        if verdict.mismatch is not None:
+            return _because(Action.HOLD, verdict.mismatch)
         return _monitor(Action.ADVANCE, "the next phase's time has come; the criteria of the one before were met")
     if gate.is_due(status, now) and status.next_start is None:
         return _at_gate(status, verdict, signed)
@@ -100,9 +102,8 @@ def _at_end(status: Status, verdict: Verdict) -> Command:
     phase = status.plan.phases[status.phase]
     gating = [f for f in verdict.criteria if f.figure not in WARN_ONLY]
     open_points = [f for f in gating if f.state not in {FigureState.PASS, FigureState.NOT_MEASURED}]
-    split = next((f for f in verdict.guardrails if f.figure is Figure.SPLIT and f.state is FigureState.FAIL), None)
-    if not open_points and split is not None:
-        return _because(Action.HOLD, split)
+    if not open_points and verdict.mismatch is not None:
+        return _because(Action.HOLD, verdict.mismatch)
     if not open_points:
         passed = sum(f.state is FigureState.PASS for f in gating)
         if not passed:

@@ -92,8 +92,9 @@ class Seen:
     def since(self, earlier: Seen) -> tuple[int, int]:
         """Return how many learners were seen with the candidate and with the baseline for the first time after that.
 
-        Who has only moved to the candidate, as a larger share asks for, isn't new; a move back, which nothing asks for,
-        counts for the baseline.
+        Who has only moved to the candidate, as a larger share asks for, isn't new. The sums don't tell which way
+        somebody moved: a move back, which nothing asks for, counts as one more for the baseline and one less for the
+        candidate. So it weighs twice, to the side of a mismatch that is seen.
         """
         moved = self.both - earlier.both
         return max(0, self.candidate - earlier.candidate - moved), max(0, self.baseline - earlier.baseline)
@@ -105,13 +106,15 @@ class Assigned:
 
     Attributes:
         now: until now. settled: when the phase's share had reached everybody; None before.
-        resumed: when a person last let the phase go on, at plan time `resumed_at`; None: nobody had to.
+        resumed: at plan time `resumed_at`, when it was last decided to hold the phase or to let it go on; None: never.
+        known: that learners aren't split as planned was known by then. What only shows afterwards, nobody let go on.
     """
 
     now: Seen
     settled: Seen | None = None
     resumed: Seen | None = None
     resumed_at: float | None = None
+    known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,11 @@ class Verdict:
     def breached(self) -> tuple[Finding, ...]:
         """The triggers that fired, and then the guardrails."""
         return tuple(f for f in (*self.triggers, *self.guardrails) if f.then)
+
+    @property
+    def mismatch(self) -> Finding | None:
+        """The finding on how learners are split, where they aren't as planned: nothing goes on by itself then."""
+        return next((f for f in self.guardrails if f.figure is Figure.SPLIT and f.state is FigureState.FAIL), None)
 
 
 class State(StrEnum):

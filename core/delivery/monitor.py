@@ -144,7 +144,8 @@ class _Watch:
                     both = learners_of_both(connection, deployment_id, started, plan.candidate, plan.baseline)
                     seen = Seen(mine.learners if mine else 0, theirs.learners if theirs else 0, both)
                     settled = deliveries.store.clock().now() >= started + SETTLES_SAMPLES * plan.sample_s
-                    self.assigned = counted(self.assigned, seen, settled=settled, resumed_at=resumed_at)
+                    known = self.verdict is not None and self.verdict.mismatch is not None
+                    self.assigned = counted(self.assigned, seen, settled=settled, resumed_at=resumed_at, known=known)
                 ended = time.monotonic()
                 self._business_due = ended + (ended - began) / BUSINESS_SHARE
         if len(frame):

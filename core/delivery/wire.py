@@ -81,7 +81,7 @@ def _assigned_from_json(value: dict[str, Any] | None) -> Assigned | None:
     if value is None:
         return None
     seen = {name: None if value[name] is None else Seen(**value[name]) for name in ("settled", "resumed")}
-    return Assigned(Seen(**value["now"]), **seen, resumed_at=value["resumed_at"])
+    return Assigned(Seen(**value["now"]), **seen, resumed_at=value["resumed_at"], known=value.get("known", False))
 
 
 def _finding_to_json(finding: Finding) -> dict[str, Any]:

@@ -204,6 +204,24 @@ def test_learners_who_are_not_split_as_planned_hold_the_phase_and_it_never_goes_
     scene.store.close()
 
 
+def test_a_mismatch_that_shows_after_a_hold_for_something_else_holds(tmp_path, always_read):
+    scene = Scene(tmp_path, plan_text())
+    arrive(scene, 0, 100)
+    scene.go(12)
+    arrive(scene, 40, 1960, begin=1000)  # 2 %, of too few to tell
+    scene.go(2, begin=12)
+    assert split_of(scene).state is FigureState.PASS
+    scene.deliveries.command(scene.id, Command(Action.HOLD, "cli:alice", "something else"))
+    scene.monitor.tick()
+    scene.deliveries.command(scene.id, Command(Action.RESUME, "cli:alice", "it was nothing"))
+    assert scene.go(1, begin=14).state is State.RUNNING
+    arrive(scene, 25, 975, begin=10_000)  # not enough by themselves
+    status = scene.go(2, begin=15)
+    assert status.state is State.HOLDING
+    assert status.why.startswith("split of the learners: 2.2 % of 3,000 new learners got fast, planned are 1 %")
+    scene.store.close()
+
+
 def test_learners_split_as_planned_and_those_who_move_to_the_candidate_go_on(tmp_path, always_read):
     scene = Scene(tmp_path, plan_text(**{"traffic: 1 %": "traffic: 20 %", "traffic: 10 %": "traffic: 30 %"}))
     arrive(scene, 0, 4000)

@@ -164,6 +164,18 @@ def test_the_gap_before_the_next_phase_is_waited_for():
     assert change.status.phase == 1
 
 
+def test_a_passed_phase_whose_learners_turn_out_not_to_be_split_as_planned_does_not_go_on_at_its_date():
+    waiting = replace(running(), state=State.ADVANCING, next_start=94_000.0)
+    split = Finding(Role.GUARDRAIL, Limit(Figure.SPLIT, "==", 0.01), FigureState.FAIL, "split is off", value=0.02)
+    off = replace(verdict(FigureState.PASS), guardrails=(split,))
+    assert decide(waiting, off, 93_999.0) is None
+    command = decide(waiting, off, 94_000.0)
+    assert command is not None
+    assert (command.action, command.reason) == (Action.HOLD, "split is off")
+    passed = replace(off, guardrails=(replace(split, state=FigureState.PASS),))
+    assert decide(waiting, passed, 94_000.0).action is Action.ADVANCE
+
+
 def test_an_extension_after_the_end_counts_from_now():
     held = do(running(), Action.HOLD, 8000.0)
     resumed = do(held, Action.RESUME, 9000.0, extend_s=1800.0)

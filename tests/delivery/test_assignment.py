@@ -1,0 +1,44 @@
+"""The split of the learners, look by look: what counts, what holds, and what a person has let go on."""
+
+from dataclasses import replace
+
+import pytest
+
+from core.delivery.assignment import assignment_finding, counted
+from core.delivery.model import Assigned, FigureState, Seen
+from core.delivery.scene import Scene
+from tests.delivery import recordings
+
+NONE = Seen(0, 0, 0)
+
+
+def finding(assigned, share=0.1):
+    empty = recordings.series([])
+    scene = Scene(
+        plan=recordings.PLAN, candidate=empty, baseline=empty, now=3600.0, started=0.0, ended=False, ends=7200.0,
+        heard_since=0.0, business={}, has_baseline=True, open_incidents=None, before=(empty, empty), places={},
+        since_resumed=0.0, segments=None, share=share, assigned=assigned,
+    )  # fmt: skip
+    found = assignment_finding(scene)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(("known", "then"), [(False, "hold"), (True, "")])
+def test_only_a_mismatch_that_was_known_then_is_let_go_on(known, then):
+    before = counted(Assigned(NONE, settled=NONE), Seen(290, 2110, 0), settled=True, resumed_at=1000.0, known=known)
+    found = finding(replace(before, now=Seen(653, 4747, 0)))
+    assert (found.state, found.then) == (FigureState.FAIL, then)
+
+
+def test_what_was_let_go_on_takes_new_learners_to_hold_again():
+    known = counted(Assigned(NONE, settled=NONE), Seen(653, 4747, 0), settled=True, resumed_at=1000.0, known=True)
+    later = counted(known, Seen(663, 4837, 0), settled=True, resumed_at=1000.0, known=True)
+    assert later.resumed == Seen(653, 4747, 0)
+    assert finding(later).then == ""
+    assert finding(replace(later, now=Seen(1653, 9747, 0))).then == "hold"
+
+
+def test_a_move_to_the_candidate_is_not_new_and_a_move_back_weighs_twice():
+    assert Seen(15, 90, 5).since(Seen(10, 90, 0)) == (0, 0)
+    assert Seen(20, 95, 5).since(Seen(10, 90, 0)) == (5, 5)
