@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from core.delivery import words
 from core.delivery.model import Assigned, FigureState, Finding, Role, Seen
-from core.delivery.plan import Figure, Limit
+from core.delivery.plan import Figure, Limit, Plan
 from core.delivery.scene import Scene
 from core.experiments.sequential import split_evidence
 
@@ -20,7 +20,14 @@ ALPHA = 0.001
 """Chance that a phase whose learners are assigned as planned is ever held."""
 
 SETTLES_SAMPLES = 10
-"""Samples of a phase before learners count: callers may go by the share before for as long as they keep an answer."""
+SETTLES_WALL_S = 60.0
+"""How long a phase goes on before learners count, the longer of both: callers may go by the share before for as long as
+they keep an answer, which they do in wall time."""
+
+
+def settles_s(plan: Plan, speed: float = 1.0) -> float:
+    """Return plan seconds of a phase before learners count; `speed`: plan seconds a wall second, 1 outside of demos."""
+    return max(SETTLES_SAMPLES * plan.sample_s, SETTLES_WALL_S * speed)
 
 
 def counted(
@@ -53,7 +60,7 @@ def assignment_finding(scene: Scene) -> Finding | None:
     finding = Finding(Role.GUARDRAIL, Limit(Figure.SPLIT, "==", share), FigureState.COLLECTING, "", alpha=ALPHA)
     label = Figure.SPLIT.label
     if assigned.settled is None:
-        wait_s = max(0.0, SETTLES_SAMPLES * plan.sample_s - scene.elapsed_s)
+        wait_s = max(0.0, settles_s(plan) - scene.elapsed_s)
         said = f"{label}: learners count once the new share has reached every caller"
         said += f", {words.duration(wait_s)} to go" if wait_s else ""
         return replace(finding, wait_s=wait_s, sentence=said)
@@ -62,6 +69,9 @@ def assignment_finding(scene: Scene) -> Finding | None:
     if both < plan.min_requests:
         said = f"{label}: {words.count(both)} of {words.count(plan.min_requests)} new learners needed"
         return replace(finding, events=mine, trials=both, sentence=said)
+    if only := _told_alone(scene, assigned.now):
+        said = f"{label}: learners of {only} alone are told; it takes a record of every request of both versions"
+        return replace(finding, state=FigureState.NOT_MEASURED, sentence=said)
     seen = _evidence((mine, theirs), share)
     p_value = min([1.0, math.exp(-max(0.0, seen)), *_earlier(scene)])
     said = (
@@ -87,6 +97,22 @@ def assignment_finding(scene: Scene) -> Finding | None:
         or _evidence(assigned.now.since(assigned.resumed), share) >= -math.log(ALPHA)
     )
     return replace(finding, state=FigureState.FAIL, then="hold" if anew else "", sentence=said)
+
+
+def _told_alone(scene: Scene, seen: Seen) -> str:
+    """Return the version whose service alone tells learners; "" where both do, or the other is known to get none.
+
+    A version without a learner in all of the phase isn't reported by learner, unless its source was heard and says that
+    it had no request: then nobody gets it, which is a mismatch like any other.
+    """
+    sides = (
+        (seen.candidate, scene.candidate, scene.plan.baseline),
+        (seen.baseline, scene.baseline, scene.plan.candidate),
+    )
+    for learners, series, other in sides:
+        if not learners and (series.last_heard() is None or series.total("requests")):
+            return other
+    return ""
 
 
 def _evidence(counts: tuple[int, int], share: float) -> float:

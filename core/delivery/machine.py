@@ -22,7 +22,7 @@ from core.delivery.model import (
     Status,
     Verdict,
 )
-from core.delivery.plan import WARN_ONLY
+from core.delivery.plan import WARN_ONLY, Figure
 from core.delivery.words import duration, percent
 
 MONITOR = "monitor"
@@ -121,7 +121,9 @@ def _at_end(status: Status, verdict: Verdict) -> Command:
 
 
 def _because(action: Action, finding: Finding) -> Command:
-    return Command(action, MONITOR, finding.sentence, by_person=False, figure=str(finding.figure), value=finding.value)
+    # The split is in the reason alone: a server of the version before, over the same store, knows no such figure.
+    figure = None if finding.figure is Figure.SPLIT else str(finding.figure)
+    return Command(action, MONITOR, finding.sentence, by_person=False, figure=figure, value=finding.value)
 
 
 def _monitor(action: Action, reason: str) -> Command:

@@ -148,9 +148,14 @@ class Verdict:
         return tuple(f for f in (*self.triggers, *self.guardrails) if f.then)
 
     @property
+    def split(self) -> Finding | None:
+        """The finding on how learners are split; None where nobody tells learners."""
+        return next((f for f in self.guardrails if f.figure is Figure.SPLIT), None)
+
+    @property
     def mismatch(self) -> Finding | None:
-        """The finding on how learners are split, where they aren't as planned: nothing goes on by itself then."""
-        return next((f for f in self.guardrails if f.figure is Figure.SPLIT and f.state is FigureState.FAIL), None)
+        """The same where they aren't split as planned: nothing goes on by itself then."""
+        return self.split if self.split is not None and self.split.state is FigureState.FAIL else None
 
 
 class State(StrEnum):

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.delivery import records
-from core.delivery.assignment import SETTLES_SAMPLES, counted
+from core.delivery.assignment import counted, settles_s
 from core.delivery.drift import watch_switch
 from core.delivery.judge import judge
 from core.delivery.machine import MONITOR, decide
@@ -143,7 +143,8 @@ class _Watch:
                 if mine is not None or theirs is not None:
                     both = learners_of_both(connection, deployment_id, started, plan.candidate, plan.baseline)
                     seen = Seen(mine.learners if mine else 0, theirs.learners if theirs else 0, both)
-                    settled = deliveries.store.clock().now() >= started + SETTLES_SAMPLES * plan.sample_s
+                    clock = deliveries.store.clock()
+                    settled = clock.now() >= started + settles_s(plan, clock.speed)
                     known = self.verdict is not None and self.verdict.mismatch is not None
                     self.assigned = counted(self.assigned, seen, settled=settled, resumed_at=resumed_at, known=known)
                 ended = time.monotonic()
@@ -511,7 +512,8 @@ class Monitor:
                     "attempt": status.attempt,
                     "revision": after.revision,
                     "findings": [finding_facts(f) for f in verdict.criteria],
-                    "guardrails": [finding_facts(f) for f in verdict.guardrails],
+                    "guardrails": [finding_facts(f) for f in verdict.guardrails if f is not verdict.split],
+                    "split": finding_facts(verdict.split) if verdict.split is not None else None,
                     "seen": watch.seen(verdict.at),
                 }
                 sentence = "; ".join(f.sentence for f in verdict.criteria)

@@ -1,13 +1,19 @@
-"""Verdicts and statuses as plain JSON values, and verdicts back again: what the store, the API and `--json` carry."""
+"""Verdicts and statuses as plain JSON values, and verdicts back again: what the store, the API and `--json` carry.
+
+Servers of two versions may share a store for a while (an update, and back): what a version adds goes under keys of its
+own, which those before pass over, and a finding or field that isn't known here is passed over, too.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, fields
 from typing import Any
 
 from core.delivery.model import Assigned, FigureState, Finding, Role, Seen, Status, Verdict
 from core.delivery.plan import Figure, Guardrail, Limit
 
+_FIGURES, _STATES, _ROLES = frozenset(Figure), frozenset(FigureState), frozenset(Role)
 _NUMBERS = (
     "low", "high", "baseline", "events", "trials", "ratio", "ratio_low", "ratio_high", "p_value", "alpha",
 )  # fmt: skip
@@ -24,23 +30,25 @@ def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
         "state": str(verdict.state),
         "criteria": [_finding_to_json(f) for f in verdict.criteria],
         "triggers": [_finding_to_json(f) for f in verdict.triggers],
-        "guardrails": [_finding_to_json(f) for f in verdict.guardrails],
+        "guardrails": [_finding_to_json(f) for f in verdict.guardrails if f is not verdict.split],
+        "split": None if verdict.split is None else _finding_to_json(verdict.split),
         "assigned": None if verdict.assigned is None else asdict(verdict.assigned),
     }
 
 
 def verdict_from_json(value: dict[str, Any]) -> Verdict:
-    """Return the verdict that `verdict_to_json` wrote."""
+    """Return the verdict that `verdict_to_json` wrote, without the findings that this version knows nothing of."""
+    split = value.get("split")  # older verdicts have none, nor guardrails
     return Verdict(
         phase=value["phase"],
         at=value["at"],
         elapsed_s=value["elapsed_s"],
-        criteria=tuple(_finding_from_json(f) for f in value["criteria"]),
-        triggers=tuple(_finding_from_json(f) for f in value["triggers"]),
+        criteria=_findings(value["criteria"]),
+        triggers=_findings(value["triggers"]),
         silent_s=value["silent_s"],
         age_s=value["age_s"],
         state=FigureState(value["state"]),
-        guardrails=tuple(_finding_from_json(f) for f in value.get("guardrails", ())),  # older verdicts have none
+        guardrails=_findings((*value.get("guardrails", ()), *([split] if split else []))),
         assigned=_assigned_from_json(value.get("assigned")),
     )
 
@@ -96,16 +104,30 @@ def _limit_to_json(limit: Limit) -> dict[str, Any]:
     return {"figure": str(limit.figure), "op": limit.op, "value": limit.value}
 
 
+def _findings(values: Iterable[dict[str, Any]]) -> tuple[Finding, ...]:
+    return tuple(
+        _finding_from_json(value)
+        for value in values
+        if value["limit"]["figure"] in _FIGURES and value["state"] in _STATES and value["role"] in _ROLES
+    )
+
+
+def _known(cls: type, value: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a dataclass among those that are told."""
+    names = {field.name for field in fields(cls)}
+    return {name: told for name, told in value.items() if name in names}
+
+
 def _finding_from_json(value: dict[str, Any]) -> Finding:
     told = value["limit"]
     limit = Limit(Figure(told["figure"]), told["op"], told["value"])
     guardrail = value.get("guardrail")
     return Finding(
-        **value
+        **_known(Finding, value)
         | {
             "role": Role(value["role"]),
             "state": FigureState(value["state"]),
             "limit": limit,
-            "guardrail": None if guardrail is None else Guardrail(**guardrail | {"limit": limit}),
+            "guardrail": None if guardrail is None else Guardrail(**_known(Guardrail, guardrail) | {"limit": limit}),
         }
     )

@@ -15,6 +15,7 @@ CREATED = "deployment created"
 ENTERED = ("phase started", "retried")
 DECIDED = (*ENTERED, "deployment scheduled", "phase passed", "sign-off asked for", "held", "halted", "resumed",
            "rolled back", "aborted", "completed")  # fmt: skip
+_FIGURES = frozenset(Figure)  # a log may be of a later version, and have others
 SIGNED = ("signed off", "sign-off refused")
 
 
@@ -227,11 +228,14 @@ def facts_of(log: Sequence[Event], deployment: str, duty: Duty | None = None) ->
 
 
 def _checkpoint(event: Event) -> Checkpoint:
-    data = event.data
+    data, findings = event.data, event.data["findings"]
+    split = data.get("split")  # one that is still being counted says nothing yet
+    compared = [*data.get("guardrails", ()), *([split] if split and split["state"] != "collecting" else [])]
+    guardrails = tuple(_judged(f) for f in compared if f["figure"] in _FIGURES)
     return Checkpoint(
         event, int(data["attempt"]), data["phase"], int(data["number"]), int(data["of"]), data["state"],
-        float(data.get("late_s", 0.0)), tuple(_judged(f) for f in data["findings"]),
-        tuple(_judged(f) for f in data.get("guardrails", ())), data.get("seen", {}),
+        float(data.get("late_s", 0.0)), tuple(_judged(f) for f in findings if f["figure"] in _FIGURES),
+        guardrails, data.get("seen", {}),
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.delivery import Limit, words
+from core.delivery import Figure, Limit, words
 from core.delivery.quantities import say_duration, say_moment, say_share
 from core.reports.charts import ENDS, TONES, course, is_a_course, ramp
 from core.reports.document import NOT_RECORDED, Block, Cell, Chart, Charts, Document, Numbers, Table
@@ -109,7 +109,7 @@ def guardrails(checkpoint: Checkpoint) -> Table:
             Cell(f"{j.figure.label} at most {j.bound:g} times" if j.limit.startswith(">") and j.bound is not None
                  else j.figure.label, checkpoint.event),
             Cell(j.state, checkpoint.event, TONES.get(j.state, "")),
-            Cell("not measured" if j.ratio is None else words.times(j.ratio), checkpoint.event),
+            Cell(_against(j), checkpoint.event),
             Cell("–" if j.p_value is None else words.probability(j.p_value), checkpoint.event),
             Cell("–" if j.alpha is None else f"below {words.exact_probability(j.alpha)}", checkpoint.event),
         )
@@ -117,6 +117,12 @@ def guardrails(checkpoint: Checkpoint) -> Table:
     )  # fmt: skip
     title = f"Against the baseline, at checkpoint {checkpoint.number} of {checkpoint.phase}"
     return Table(title, ("guardrail", "state", "against the baseline", "always-valid p", "acts"), rows)
+
+
+def _against(j: Judged) -> str:
+    if j.figure is Figure.SPLIT and j.value is not None and j.bound is not None:
+        return f"{words.figure(j.figure, j.value)}, planned {words.exact(j.figure, j.bound)}"
+    return "not measured" if j.ratio is None else words.times(j.ratio)
 
 
 def exposure(facts: Facts, checkpoint: Checkpoint | None) -> tuple[Cell, Cell]:

@@ -7,7 +7,7 @@ import pytest
 from core.delivery import Action, Command, FigureState, State, latest_verdict, parse_plan
 from core.delivery.monitor import Monitor
 from core.settings import Settings
-from core.store import Clock, LearnerTotals, Rule, Sample, add_learner_totals, add_samples, compact
+from core.store import Clock, LearnerTotals, Rule, Sample, add_learner_totals, add_samples, compact, events
 from tests.delivery.acting import PLAN_TEXT, open_deliveries
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -190,6 +190,10 @@ def test_learners_who_are_not_split_as_planned_hold_the_phase_and_it_never_goes_
     assert status.state is State.HOLDING
     assert status.why.startswith("split of the learners: 2 % of 10,200 new learners got fast, planned are 1 %; p = ")
     assert "Look whether every request is reported" in status.why
+    with scene.store.read() as connection:
+        log = events(connection)
+    held = next(e for e in log if e.kind == "held")
+    assert "figure" not in held.data
     held_at = round(scene.store.clock().now() - scene.begin) // 30
     # A person may let it go on; then it takes new learners to hold again, but the phase's end doesn't advance.
     scene.deliveries.command(scene.id, Command(Action.RESUME, "cli:alice", "a retry was logged twice; repaired"))
@@ -201,6 +205,10 @@ def test_learners_who_are_not_split_as_planned_hold_the_phase_and_it_never_goes_
     assert status.state is State.HOLDING
     assert status.phase == 0
     assert status.why.startswith("split of the learners: ")
+    with scene.store.read() as connection:
+        judged = [e for e in events(connection) if e.kind == "checkpoint judged"][-1]
+    assert {f["figure"] for f in judged.data["guardrails"]} == {"error_rate"}
+    assert judged.data["split"]["state"] == "fail"
     scene.store.close()
 
 

@@ -172,6 +172,7 @@ def test_a_passed_phase_whose_learners_turn_out_not_to_be_split_as_planned_does_
     command = decide(waiting, off, 94_000.0)
     assert command is not None
     assert (command.action, command.reason) == (Action.HOLD, "split is off")
+    assert command.figure is None  # which a server of the version before couldn't read
     passed = replace(off, guardrails=(replace(split, state=FigureState.PASS),))
     assert decide(waiting, passed, 94_000.0).action is Action.ADVANCE
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -244,6 +245,28 @@ def test_a_log_of_before_says_what_it_has_not(live: list[Event]) -> None:
         written(kind, old)
     assert "not recorded" in written("canary", old)[0]
     assert "not recorded" in written("rollback", old)[0]
+
+
+def test_the_split_of_the_learners_is_shown_once_it_is_counted(live: list[Event]) -> None:
+    split = {
+        "figure": "learner_split", "state": "fail", "value": 0.022, "op": "==", "limit": 0.01, "p_value": 1e-5,
+        "alpha": 0.001, "sentence": "learners are not split as planned",
+    }  # fmt: skip
+    of_later = split | {"figure": "joy"}
+
+    def report(told: dict[str, object]) -> str:
+        log = [
+            replace(e, data=e.data | {"split": told, "guardrails": [*e.data["guardrails"], of_later]})
+            if e.kind == "checkpoint judged"
+            else e
+            for e in live
+        ]
+        return written("canary", log)[0]
+
+    line = next(line for line in report(split).splitlines() if line.startswith("| split of the learners"))
+    assert "| fail |" in line
+    assert "2.2 %, planned 1 %" in line
+    assert "split of the learners" not in report(split | {"state": "collecting", "value": None, "p_value": None})
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.delivery import CheckpointRecord, Finding, Phase, Status
+from core.delivery import CheckpointRecord, FigureState, Finding, Phase, Status
 from core.delivery.words import duration, percent, place
 from core.delivery.words import figure as say_figure
 from core.delivery.words import limit as say_limit
@@ -110,9 +110,9 @@ def _card(
     breached = tuple(card_line(f) for f in record.verdict.breached)
     met = sum(f.state.value == "pass" for f in record.verdict.criteria)
     summary = f"{met} of {len(criteria)} criteria met" + (f", {len(breached)} breached" if breached else "")
-    # A split without a number is still being counted: nothing to keep.
-    judged_against = (f for f in record.verdict.guardrails if f.guardrail is not None or f.p_value is not None)
-    compared = tuple(compared_line(f) for f in judged_against)
+    # A split that is still being counted is nothing to keep.
+    kept = (f for f in record.verdict.guardrails if f.guardrail is not None or f.state is not FigureState.COLLECTING)
+    compared = tuple(compared_line(f) for f in kept)
     compared += tuple(compared_line(f) for f in record.verdict.triggers if f.p_value is not None)
     return ReportCard(
         title,
