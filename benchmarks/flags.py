@@ -43,7 +43,7 @@ async def _measure(
         await open_loop(server.port, requests, RATE, WARM_SECONDS)
         with ExitStack() as stack:
             if dashboards:
-                viewers = stack.enter_context(watching(server.port, dashboards, 2 * (seconds + most_seconds)))
+                viewers = stack.enter_context(watching(server.port, dashboards, 4 * (seconds + most_seconds) + 20))
                 await viewers.measuring()
             steady = await open_loop(server.port, requests, RATE, seconds)
             most = await closed_loop(server.port, requests, most_seconds)

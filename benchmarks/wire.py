@@ -34,7 +34,8 @@ def question(method: str, path: str, port: int, token: str, body: object = None)
 class Connection(asyncio.Protocol):
     """One connection: one request at a time, its answer awaited."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int) -> None:
+        self._port = port
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
@@ -43,8 +44,12 @@ class Connection(asyncio.Protocol):
     @classmethod
     async def to(cls, port: int) -> Connection:
         """Open one. Raises OSError."""
-        _, connection = await asyncio.get_running_loop().create_connection(cls, HOST, port)
+        connection = cls(port)
+        await connection._open()
         return connection
+
+    async def _open(self) -> None:
+        await self._loop.create_connection(lambda: self, HOST, self._port)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -71,8 +76,8 @@ class Connection(asyncio.Protocol):
     async def ask(self, request: bytes) -> tuple[int, bytes]:
         """Send a request; return (status, body). Raises WireError, TimeoutError."""
         assert self._transport is not None
-        if self._transport.is_closing():
-            raise WireError("the server closed the connection")
+        if self._transport.is_closing():  # servers close what has lain idle for some seconds
+            await self._open()
         self._answer = self._loop.create_future()
         self._transport.write(request)
         async with asyncio.timeout(PATIENCE_S):

@@ -66,9 +66,20 @@ def _script(blocks: list[Block]) -> str:
     return "\n".join(lines) + "\n"
 
 
+@pytest.fixture
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which everything of this one is found, and that what is written there doesn't go to."""
+    folder = tmp_path_factory.mktemp("docs") / "checkout"
+    folder.mkdir()
+    for entry in ROOT.iterdir():
+        (folder / entry.name).symlink_to(entry)
+    (folder.parent / "shared").symlink_to(ROOT.parent / "shared")
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_commands_do_what_the_document_shows(document: Path, home: Path, free_port: int) -> None:
+def test_commands_do_what_the_document_shows(document: Path, home: Path, checkout: Path, free_port: int) -> None:
     blocks = [block for block in _blocks(document) if not block.note.startswith("not run: ")]
     if not blocks:
         return
@@ -76,7 +87,7 @@ def test_commands_do_what_the_document_shows(document: Path, home: Path, free_po
     environment = os.environ | {"PATH": path, "CANARY_PORT": str(free_port), "COLUMNS": "200", "NO_COLOR": "1"}
     done = subprocess.run(
         ["bash", "-c", _script(blocks).replace(PORT, str(free_port))],
-        cwd=ROOT,
+        cwd=checkout,
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
