@@ -53,6 +53,8 @@ class Arms:
         shared: standard deviation of the logarithm of a rate both share, which drifts as an AR(1) with `memory`.
         own: the same of each version by itself: bursts. memory: correlation from one look to the next.
         uneven: standard deviation of the logarithm of each version's traffic.
+        outages: chance that one of a version's own begins in a look. fails: part of its requests that do, too, in one.
+        lasts: looks that one lasts, on average.
     """
 
     candidate: float = 1500
@@ -63,6 +65,9 @@ class Arms:
     own: float = 0.0
     memory: float = 0.0
     uneven: float = 0.0
+    outages: float = 0.0
+    fails: float = 0.05
+    lasts: float = 4.0
 
     def draw(self, rng: Generator, runs: int, looks: int = LOOKS) -> Counts:
         """Return bad events and requests of the candidate, then of the baseline, each of shape (runs, looks)."""
@@ -72,6 +77,8 @@ class Arms:
             traffic = mean * _wander(rng, runs, looks, self.uneven, 0.0)
             requests = rng.poisson(traffic)
             rate = self.rate * ratio * shared * _wander(rng, runs, looks, self.own, self.memory)
+            if self.outages:
+                rate = rate + self.fails * _outages(rng, runs, looks, self.outages, self.lasts)
             counts += [rng.binomial(requests, np.minimum(rate, 1.0)), requests]
         return counts[0], counts[1], counts[2], counts[3]
 
@@ -87,6 +94,16 @@ def _wander(rng: Generator, runs: int, looks: int, sigma: float, memory: float) 
         level = memory * level + np.sqrt(1 - memory**2) * noise[:, look] if look else level
         out[:, look] = level
     return np.asarray(np.exp(sigma * out - sigma**2 / 2), dtype=np.float64)
+
+
+def _outages(rng: Generator, runs: int, looks: int, begins: float, lasts: float) -> NDArray[np.bool_]:
+    """Return in which looks there is an outage, shape (runs, looks)."""
+    chance = rng.random((runs, looks))
+    out = np.zeros((runs, looks), dtype=bool)
+    out[:, 0] = chance[:, 0] < begins * lasts / (1 + begins * lasts)
+    for look in range(1, looks):
+        out[:, look] = np.where(out[:, look - 1], chance[:, look] >= 1 / lasts, chance[:, look] < begins)
+    return out
 
 
 def chunks(counts: Counts) -> Iterator[Counts]:
@@ -301,6 +318,17 @@ UNKNOWN = (
     ("uneven traffic of each version", Arms(uneven=0.7)),
 )
 
+RARE_OUTAGES = Arms(rate=1e-6, outages=1 / LOOKS, fails=0.01)
+OUTAGES = replace(RARE_OUTAGES, outages=4 / LOOKS)
+
+QUIET = (
+    ("0.02 errors of the baseline a look, independent", Arms(rate=0.02 / 13500)),
+    ("0.2 errors of the baseline a look, independent", Arms(rate=0.2 / 13500)),
+    ("hardly an error but in outages of each version, one in 4 h, of 2 min", RARE_OUTAGES),
+    ("hardly an error but in outages of each version, one an hour, of 2 min", OUTAGES),
+    ("the same, one in 4 h, of 8 min (not stood)", replace(RARE_OUTAGES, lasts=16)),
+)
+
 
 def nulls(runs: int = 1000, seed: int = SEED) -> Iterator[Null]:
     """Yield the table of false rollbacks."""
@@ -347,6 +375,11 @@ def nulls(runs: int = 1000, seed: int = SEED) -> Iterator[Null]:
         yield counted(what, "judge's rule, nothing known before", arms, guarded(JUDGE), rng, runs)
     for what, arms in UNKNOWN[1:4]:
         yield counted(what, "the same, at an alpha of 0.83 %", arms, guarded(STRICT), rng, runs, STRICT.threshold)
+    of_quiet = np.random.default_rng(seed + 1)
+    for what, arms in QUIET:
+        knowing = guarded(JUDGE, arms, of_quiet)
+        yield counted(what, "judge's rule, nothing known before", arms, guarded(JUDGE), of_quiet, runs)
+        yield counted(what, "judge's rule, baseline known before", arms, knowing, of_quiet, runs)
     for what, learners in (
         ("learners who come back and differ strongly", Learners()),
         ("the same, one visit in ten brings anything", Learners(buys=0.1)),
@@ -430,6 +463,36 @@ def delays(runs: int = 200, seed: int = SEED) -> Iterator[Delay]:
         yield delay_of("lost revenue, confidence sequence over totals per learner", f"{100 * lift:+.0f} %", acts)
 
 
+def quiet_harm(arms: Arms, rate: float, rng: Generator, runs: int, begins: int = 0) -> Counts:
+    """Draw a candidate that fails at a rate of its own from a look on, next to a baseline that hardly does."""
+    bad, trials, base_bad, base_trials = arms.draw(rng, runs)
+    ill = rng.binomial(trials, rate)
+    return np.where(np.arange(LOOKS) >= begins, ill, bad), trials, base_bad, base_trials
+
+
+def quiet_delays(runs: int = 200, seed: int = SEED) -> Iterator[Delay]:
+    """Yield how soon harm is seen where the baseline fails hardly ever, at the alpha of one comparison."""
+    rng = np.random.default_rng(seed)
+    for what, arms in (
+        ("no failure of the baseline in 1,350 requests a look", Arms(150, 1350, 0.0)),
+        ("one in 100,000 of 1,350 requests a look fails", Arms(150, 1350, 1e-5)),
+        ("one in 10,000 of 180 requests a look fails", Arms(20, 180, 1e-4)),
+    ):
+        for name, rule in (
+            ("e-process", e_process(STRICT)),
+            ("judge's rule, nothing known before", guarded(STRICT)),
+            ("judge's rule, baseline known before", guarded(STRICT, arms, rng)),
+        ):
+            for harm, rate, begins in (
+                ("1 %", 0.01, 0),
+                ("5 %", 0.05, 0),
+                ("100 %", 1.0, 0),
+                ("5 % from look 200 on", 0.05, 200),
+            ):
+                acts = rule(quiet_harm(arms, rate, rng, runs, begins)) >= STRICT.threshold
+                yield delay_of(f"{what}, {name}", harm, acts)
+
+
 def main() -> int:
     """Print both tables as Markdown."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sequential", description=__doc__)
@@ -449,6 +512,15 @@ def main() -> int:
             print(f"| {name} | {' | '.join(delay.cell() for delay in row_of)} |")
         else:
             print(f"\n{name}, median look: {', '.join(f'{delay.harm}: {delay.cell()}' for delay in row_of)}\n")
+    print()
+    quiet: dict[str, list[Delay]] = {}
+    for delay in quiet_delays():
+        quiet.setdefault(delay.test, []).append(delay)
+    harms = [delay.harm for delay in next(iter(quiet.values()))]
+    head = ("median look at which a candidate that fails is seen, alpha 0.83 %", *harms)
+    print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
+    for name, row_of in quiet.items():
+        print(f"| {name} | {' | '.join(delay.cell() for delay in row_of)} |")
     print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
     return 0
 

@@ -20,7 +20,7 @@ from core.delivery.needs import Traffic, rate_of, window
 from core.delivery.plan import COMPARED_COUNTS, RELATIVE, WARN_ONLY, Figure, Guardrail, Limit, Phase, Plan, Trigger
 from core.delivery.quantities import say_duration, say_moment, say_share
 from core.delivery.simulate import HEALTHY
-from core.experiments.sequential import BURN_IN, KNOWN_LOOKS
+from core.experiments.sequential import BURN_IN, KNOWN_LOOKS, LASTING_LOOKS
 
 _OVER = {">": "more than", ">=": "at least", "<": "less than", "<=": "at most"}
 
@@ -445,7 +445,8 @@ def _rules(plan: Plan) -> Iterator[str]:
         known, burn_in = (words.duration(looks * plan.sample_s) for looks in (KNOWN_LOOKS, BURN_IN))
         yield (
             f"Record {plan.baseline} for {known} before the start: with less, comparisons of counts take longer, and"
-            f" say nothing for the first {burn_in}, until it shows how failures vary."
+            f" say nothing for the first {burn_in}, until it shows how failures vary. One that hardly ever fails can't"
+            f" show that: a fault next to it has to last {words.duration(LASTING_LOOKS * plan.sample_s)} or more."
         )
     if any(limit.figure is Figure.REVENUE for limit in _limits(plan)):
         yield f"Revenue is counted per {plan.revenue_unit}, in {plan.currency}."

@@ -20,6 +20,8 @@ from core.delivery.scene import Scene, Sides
 from core.delivery.series import Floats
 from core.experiments.sequential import (
     BURN_IN,
+    FEW,
+    KNOWN_LOOKS,
     Before,
     Direction,
     Dispersion,
@@ -147,10 +149,11 @@ def _counted(scene: Scene, finding: Finding, guardrail: Guardrail, looks: Looks,
     beyond = _is_beyond(finding, guardrail)
     over = _varies(known, assumed, beyond)
     if beyond and math.isinf(assumed):
-        lacking = BURN_IN - len(looks) - np.size(known.trials)
+        base_bad = int(np.sum(known.bad)) + y
+        lacking = BURN_IN - len(looks) - _looks_before(known, base_bad)
         wait_s = lacking * plan.sample_s if lacking > 0 else None
         said = f"{_against(finding, plan)}{over}"
-        said += "" if wait_s is None else f", about {words.roughly(wait_s)} to go"
+        said += _untold(plan, base_bad) if wait_s is None else f", about {words.roughly(wait_s)} to go"
         return replace(finding, state=FigureState.COLLECTING, wait_s=wait_s, sentence=said)
     acts = seen.max() >= test.threshold
     if acts and guardrail.then == "hold" and scene.since_resumed > scene.started:
@@ -196,6 +199,22 @@ def _varies(known: Before, assumed: float, beyond: bool) -> str:
         return "; not known yet how much counts vary"
     times = f"{assumed:.2g}" if assumed < 10 else f"{assumed:,.0f}"
     return f"; too little is known from before: counts may vary up to {times} times as much as chance"
+
+
+def _looks_before(known: Before, base_bad: int) -> int:
+    """Count looks before the phase that make its own burn-in shorter: few, of a baseline that hardly fails, don't."""
+    if base_bad >= FEW or np.count_nonzero(known.trials) >= KNOWN_LOOKS:
+        return np.size(known.trials)
+    return 0
+
+
+def _untold(plan: Plan, base_bad: int) -> str:
+    """Say what is missing where time alone doesn't tell how much counts vary."""
+    lacking = f"{plan.candidate}'s bad requests are too few yet, or too near each other"
+    if base_bad >= FEW:
+        return f": {lacking}"
+    have = f"{words.count(base_bad)} of the {FEW} bad requests of {plan.baseline} that it takes"
+    return f": there are {have}, and {lacking}"
 
 
 def _ranked(

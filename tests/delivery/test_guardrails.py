@@ -282,6 +282,28 @@ def test_half_an_hour_before_the_phase_is_a_head_start():
     assert one(with_(ERRORS), mine, before + usual).then == "roll back"
 
 
+@pytest.mark.parametrize("errors", [15, 300], ids=["5 %", "all requests"])
+def test_a_baseline_without_a_failure_is_no_shelter(errors):
+    plan = with_(ERRORS)
+    early = one(plan, series(steady(20, errors=errors)), old(20))
+    assert (early.state, early.then) == (COLLECTING, "")
+    assert early.sentence.endswith("; not known yet how much counts vary, about 6 min to go")
+    assert one(plan, series(steady(40, errors=errors)), old(40)).then == "roll back"
+    before = series(steady(480, begin=-14400.0, version="original", requests=2700), "original")
+    assert one(plan, series(steady(16, errors=errors)), before + old(16)).then == "roll back"
+
+
+def test_where_time_alone_does_not_tell_what_is_missing_is_said():
+    one_outage = steady(60)
+    one_outage[58:] = steady(2, begin=1740.0, errors=60)
+    finding = one(with_(ERRORS), series(one_outage), old(60))
+    assert (finding.state, finding.then, finding.wait_s) == (COLLECTING, "", None)
+    assert finding.sentence.endswith(
+        "; not known yet how much counts vary: there are 0 of the 30 bad requests of original that it takes,"
+        " and fast's bad requests are too few yet, or too near each other"
+    )
+
+
 # --- looks
 
 

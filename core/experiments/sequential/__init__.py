@@ -21,19 +21,21 @@ from core.experiments.sequential.dispersion import (
 )
 from core.experiments.sequential.gauges import rank_evidence, sign_evidence
 from core.experiments.sequential.guarded import (
-    KNOWN_LOOKS,
+    LASTING_LOOKS,
     Before,
     assumed_dispersion,
     guarded_bounds,
     guarded_evidence,
 )
 from core.experiments.sequential.means import critical, half_width, mean_evidence, more_needed
-from core.experiments.sequential.scatter import BURN_IN, dispersion_bound
+from core.experiments.sequential.scatter import BURN_IN, FEW, KNOWN_LOOKS, dispersion_bound
 from core.experiments.sequential.split import split_evidence
 
 __all__ = [
     "BURN_IN",
+    "FEW",
     "KNOWN_LOOKS",
+    "LASTING_LOOKS",
     "Before",
     "Direction",
     "Dispersion",

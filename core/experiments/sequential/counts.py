@@ -15,7 +15,8 @@ acting [Hoeffding, JASA 1963, theorem 4].
 
 A fault may begin late, when every ratio beyond the margin has lost much over the healthy looks before. So half of the
 evidence is a mixture over the look at which it begins (`horizon`). And a burst of related failures isn't a state that
-lasts: no look's gain counts for more than half of what it takes to act (`spread_out`). Both keep it a supermartingale.
+lasts: no look's gain counts for more than its part of what it takes to act (`spread_out`, `lasts`: half, unless said).
+Both keep it a supermartingale.
 """
 
 from __future__ import annotations
@@ -65,11 +66,12 @@ class RatioTest:
         alpha: chance of acting on a candidate within its margin, over all looks together.
         margin: ratio of the two rates that is still allowed.
         direction: which way is harm.
-        spread_out: evidence must not come from one look alone: each counts for at most half of what is needed.
+        spread_out: evidence must not come from one look alone, or few: each counts for its part of what is needed.
         horizon: looks at any of which a fault is expected to begin; 0: at the first one only.
+        lasts: looks that a fault lasts at least, where evidence is spread out.
 
     Raises:
-        ValueError: alpha is not within (0, 1), the margin not above 0, or the horizon below 0.
+        ValueError: alpha is not within (0, 1), the margin not above 0, the horizon below 0, or `lasts` below 1.
     """
 
     alpha: float = 0.05
@@ -77,12 +79,15 @@ class RatioTest:
     direction: Direction = Direction.HIGHER
     spread_out: bool = False
     horizon: int = 0
+    lasts: int = 2
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
             raise ValueError(f"alpha is {self.alpha}; expected a probability between 0 and 1")
         if not (math.isfinite(self.margin) and self.margin > 0):
             raise ValueError(f"margin is {self.margin}; expected a ratio above 0")
+        if self.lasts < 1:
+            raise ValueError(f"a fault lasts {self.lasts}; expected a number of looks, 1 at least")
         if self.horizon < 0:
             raise ValueError(f"horizon is {self.horizon}; expected a number of looks")
 
@@ -94,7 +99,7 @@ class RatioTest:
     @property
     def most(self) -> float:
         """The most that one look may add to the log evidence."""
-        return self.threshold / 2 if self.spread_out else math.inf
+        return self.threshold / self.lasts if self.spread_out else math.inf
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,13 +15,13 @@ from core.experiments.sequential.dispersion import (
     lesser_dispersion,
     rate_dispersion,
 )
-from core.experiments.sequential.scatter import dispersion_bound
+from core.experiments.sequential.scatter import KNOWN_LOOKS, dispersion_bound
 
 Counts = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 """Bad events and requests of the candidate, then of the baseline, each of shape (..., looks), oldest first."""
 
-KNOWN_LOOKS = 240
-"""Looks from before a phase that it takes to know how counts vary; fewer miss bursts that last for minutes."""
+LASTING_LOOKS = 12
+"""Looks over which evidence is spread where dispersion is not known: an outage isn't a version that is worse."""
 
 _STEPS = 4  # to a factor of two, between the dispersions at which evidence is computed
 _MOST = 256.0  # beyond this nothing is evidence
@@ -69,7 +69,8 @@ def guarded_evidence(test: RatioTest, counts: Counts, *, planned: float, before:
 
     Where how counts vary is known from before, and it is more than chance, the confidence sequence over per-look
     differences must agree with the e-process: the evidence is the lesser of the two. Where it is not known, evidence is
-    divided by as much as they may vary as far as the looks so far can tell (`scatter.py`). Either way it is never
+    divided by as much as they may vary as far as the looks so far can tell (`scatter.py`), and must come from
+    `LASTING_LOOKS` at least: of outages, which come seldom, few looks tell nothing. Either way it is never
     easier to act than the e-process alone would make it.
 
     Args:
@@ -113,6 +114,7 @@ def guarded_bounds(
 
 def _cautious_evidence(test: RatioTest, counts: Counts, dispersion: Floats) -> Floats:
     """Return the e-process at each look, of gains divided by that look's dispersion: rounded up, to few steps."""
+    test = replace(test, lasts=LASTING_LOOKS)
     shape = dispersion.shape
     told = dispersion <= _MOST
     step = np.ceil(_STEPS * np.log2(np.where(told, dispersion, 1.0)) - 1e-9).reshape(-1, shape[-1])

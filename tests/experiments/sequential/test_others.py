@@ -207,7 +207,7 @@ def test_nothing_that_went_wrong_says_nothing_of_how_it_varies():
 
 def test_evidence_is_divided_by_what_is_assumed():
     c = counts(np.random.default_rng(11), ratio=1.6)
-    test = RatioTest(spread_out=True, horizon=480)
+    test = RatioTest(spread_out=True, horizon=480, lasts=12)
     seen, assumed = guarded_evidence(test, c, planned=480), assumed_dispersion(test, c, Before())
     for look in (40, 200, 479):
         near = 2.0 ** (math.ceil(4 * math.log2(assumed[look])) / 4)

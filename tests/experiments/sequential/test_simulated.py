@@ -15,6 +15,9 @@ from benchmarks.sequential import (
     LASTING_BURSTS,
     LOOKS,
     MOST_TRAFFIC,
+    OUTAGES,
+    RARE_OUTAGES,
+    STRICT,
     TEST,
     WEAKER_BURSTS,
     Arms,
@@ -28,6 +31,7 @@ from benchmarks.sequential import (
     gauges,
     guarded,
     mean_acts,
+    quiet_harm,
 )
 from core.experiments.sequential import rank_evidence, sign_evidence, split_evidence
 
@@ -72,6 +76,35 @@ def test_bursts_of_which_nothing_is_known_are_stood(arms):
 def test_bursts_that_last_are_stood_where_little_is_known():
     draw = rng()
     assert counted("", "", WEAKER_BURSTS, guarded(JUDGE, WEAKER_BURSTS, draw, 60), draw, 100).bound <= ALPHA
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["nothing before", "known before"])
+@pytest.mark.parametrize(
+    "arms",
+    [RARE_OUTAGES, OUTAGES, Arms(rate=0.02 / 13500), Arms(rate=0.2 / 13500)],
+    ids=["rare outages", "outages", "hardly a failure", "few failures"],
+)
+def test_versions_that_hardly_fail_are_rolled_back_no_more_often_than_alpha(arms, is_known):
+    draw = rng()
+    rule = guarded(STRICT, arms, draw) if is_known else guarded(STRICT)
+    assert counted("", "", arms, rule, draw, 100, STRICT.threshold).bound <= ALPHA
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["nothing before", "known before"])
+@pytest.mark.parametrize(
+    ("base", "rate", "begins", "within"),
+    [(0.0, 0.01, 0, 64), (0.0, 0.05, 0, 32), (0.0, 1.0, 0, 32), (1e-5, 0.01, 0, 64), (0.0, 0.05, 200, 24)],
+)
+def test_harm_is_seen_next_to_a_baseline_that_hardly_fails(base, rate, begins, within, is_known):
+    """With 0 failures of the baseline, or nearly, nothing told how counts vary, and nothing was evidence."""
+    draw, arms = rng(), Arms(150, 1350, base)
+    counts = quiet_harm(arms, rate, draw, 20, begins)
+    rule = guarded(STRICT, arms, draw) if is_known else guarded(STRICT)
+    seen = delay_of("", "", rule(counts) >= STRICT.threshold)
+    assert seen.seen == 1
+    assert seen.median <= begins + within
+    if is_known and not begins and rate >= 0.05:
+        assert seen.median <= 16
 
 
 def test_the_simulation_can_fail():
