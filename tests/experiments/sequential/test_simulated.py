@@ -70,7 +70,7 @@ def test_known_bursts_of_one_version_are_stood(arms):
     "arms", [BURSTS, LASTING_BURSTS, MOST_TRAFFIC, Arms(shared=0.7)], ids=["bursts", "last", "most", "common"]
 )
 def test_bursts_of_which_nothing_is_known_are_stood(arms):
-    assert counted("", "", arms, guarded(JUDGE), rng(), 300).bound <= ALPHA
+    assert counted("", "", arms, guarded(JUDGE), rng(), 150).bound <= ALPHA
 
 
 def test_bursts_that_last_are_stood_where_little_is_known():
@@ -98,7 +98,7 @@ def test_versions_that_hardly_fail_are_rolled_back_no_more_often_than_alpha(arms
 def test_harm_is_seen_next_to_a_baseline_that_hardly_fails(base, rate, begins, within, is_known):
     """With 0 failures of the baseline, or nearly, nothing told how counts vary, and nothing was evidence."""
     draw, arms = rng(), Arms(150, 1350, base)
-    counts = quiet_harm(arms, rate, draw, 20, begins)
+    counts = quiet_harm(arms, rate, draw, 11, begins)
     rule = guarded(STRICT, arms, draw) if is_known else guarded(STRICT)
     seen = delay_of("", "", rule(counts) >= STRICT.threshold)
     assert seen.seen == 1
