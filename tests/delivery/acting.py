@@ -5,9 +5,9 @@ from collections import Counter
 from itertools import count
 from pathlib import Path
 
-from core.delivery import Deliveries, Status, checkpoints, incidents, parse_plan
+from core.delivery import Deliveries, Phase, Status, checkpoints, incidents, parse_plan
 from core.settings import Settings
-from core.store import Clock, Sample, Store, add_samples, events, histogram, verify_log
+from core.store import Clock, Event, Sample, Store, add_samples, events, histogram, verify_log
 from core.traffic import FlagService
 
 PLAN_TEXT = """
@@ -112,6 +112,16 @@ class Pusher:
         return len(samples)
 
 
+def _extended_afterwards(log: list[Event], phase: Phase) -> int:
+    """Return how often a phase was extended when all of its plan's checkpoints had been judged."""
+    mine = [event for event in log if event.data.get("phase") == phase.name]
+    judged = [n for n, event in enumerate(mine) if event.kind == "checkpoint judged"]
+    if len(judged) < len(phase.checkpoints):
+        return 0
+    last = judged[len(phase.checkpoints) - 1]
+    return sum(event.kind == "resumed" and event.data.get("extended_s", 0) > 0 for event in mine[last:])
+
+
 def audit(deliveries: Deliveries) -> tuple[int, int]:
     """Return how many events are missing and how many are there twice, and check what a single action can't show."""
     lost = doubled = 0
@@ -131,7 +141,11 @@ def audit(deliveries: Deliveries) -> tuple[int, int]:
                 numbers = [number for _, phase, number in judged if phase == index]
                 assert numbers == list(range(len(numbers)))
                 if index < status.phase:
-                    assert len(numbers) == len(status.plan.phases[index].checkpoints)
+                    phase = status.plan.phases[index]
+                    spare = len(numbers) - len(phase.checkpoints)
+                    # The end of an extension that was given after the plan's last checkpoint is one, too.
+                    longer = _extended_afterwards(log, phase)
+                    assert spare == 0 if not longer else 1 <= spare <= longer
             # Traffic only ever took the plan's steps, each read back once.
             shares = [event.data["share"] for event in log if event.kind == "traffic switched"]
             assert shares == [share for share in (0.01, 0.1, 1.0, 0.0) if share in shares]

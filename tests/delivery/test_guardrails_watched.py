@@ -142,7 +142,13 @@ def test_compaction_changes_the_answer_little_and_breaks_nothing(scene):
         assert other.p_value == pytest.approx(one.p_value, rel=0.5, abs=0.05)
 
 
-def test_lost_revenue_rolls_back(tmp_path):
+@pytest.fixture
+def always_read(monkeypatch):
+    """Read learners at each tick, though ticks follow one upon the other here."""
+    monkeypatch.setattr("core.delivery.monitor.BUSINESS_SHARE", 1e9)
+
+
+def test_lost_revenue_rolls_back(tmp_path, always_read):
     text = plan_text(**{"triggers:\n": "triggers:\n  - revenue_vs_baseline < -5 % for 2 min\n"})
     scene = Scene(tmp_path, text)
     with scene.store.transaction() as tx:
@@ -156,12 +162,6 @@ def test_lost_revenue_rolls_back(tmp_path):
 
 
 # --- the split of the learners
-
-
-@pytest.fixture
-def always_read(monkeypatch):
-    """Read learners at each tick, though ticks follow one upon the other here."""
-    monkeypatch.setattr("core.delivery.monitor.BUSINESS_SHARE", 1e9)
 
 
 def arrive(scene, candidate, baseline, begin=0):

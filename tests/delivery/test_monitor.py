@@ -11,7 +11,7 @@ from core.delivery.judge import judge
 from core.delivery.monitor import Monitor
 from core.settings import Settings
 from core.store import Clock, Sample, add_samples, current_lease, histogram
-from tests.delivery.acting import OneDeployment, open_deliveries, plan
+from tests.delivery.acting import OneDeployment, audit, open_deliveries, plan
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -238,6 +238,7 @@ def test_the_end_of_an_extension_is_a_checkpoint_of_its_own(scene):
     with scene.store.read() as connection:
         judged = [(c.number, c.at - scene.begin, str(c.verdict.state)) for c in checkpoints(connection, scene.id)]
     assert judged == [(0, 120.0, "collecting"), (1, 240.0, "inconclusive"), (2, 480.0, "pass")]
+    assert audit(scene.deliveries) == (0, 0)
 
 
 def test_a_deployment_that_cannot_be_judged_is_an_incident_and_keeps_nobody_waiting(scene, monkeypatch):

@@ -33,9 +33,10 @@ def try_it(sources: tuple[PrometheusSource, ...]) -> None:
         queries = {figure.figure: figure for figure in source.figures}
         chosen = st.selectbox("Query", [*queries, _OWN], key="try-figure", width=260)
         known = reading.versions(source.flag) or tuple(source.versions)
-        version = st.selectbox("Version", known, key="try-version", width=220, accept_new_options=True) or ""
+        st.selectbox("Version", known, key="try-version", width=220, accept_new_options=True)
     text = queries[chosen].query if chosen in queries else ""
-    query = st.text_area("PromQL", value=text, key=f"try-text-{source.name}-{chosen}", height=90)
+    key = f"try-text-{source.name}-{chosen}"
+    query = st.text_area("PromQL", value=text, key=key, height=90)
     if chosen in queries:
         st.caption(f"Line {queries[chosen].line} of the file; {intake.how(queries[chosen])}.")
     st.button(
@@ -44,14 +45,16 @@ def try_it(sources: tuple[PrometheusSource, ...]) -> None:
         key="try",
         disabled=not query.strip(),
         on_click=_try,
-        args=(source, query, version),
+        args=(source, key),
     )
     result: Tried | None = st.session_state.get("tried")
     if result is not None:
         st.html(html.tried(result))
 
 
-def _try(source: PrometheusSource, query: str, version: str) -> None:
+def _try(source: PrometheusSource, key: str) -> None:
+    # As they stand now: a click takes along what was typed last, of which no page has been drawn yet.
+    query, version = st.session_state[key], st.session_state["try-version"] or ""
     span_s = reading.span_s(source.flag)
     st.session_state["tried"] = try_query(source, signin.person(), query, version, span_s, limits())
 
