@@ -99,7 +99,8 @@ def analyze(
     """
     seconds: dict[str, float] = {}
     tell = progress or _silent
-    found = _population(stream, Parts(parts, keep_bytes, folder), as_of, weeks, engine, tell, seconds)
+    at_hand = Parts(parts, keep_bytes, folder, in_files=isinstance(engine, Dask))
+    found = _population(stream, at_hand, as_of, weeks, engine, tell, seconds)
     tell("cluster", 0)
     with _timed(seconds, "cluster"):
         model, table = cohorts_of(found.scan, k=k, seed=seed)
@@ -133,8 +134,6 @@ def _population(
             parts.add_all(_told(stream, tell))
         tell("traits", 0)
         with _timed(seconds, "traits"):
-            if isinstance(engine, Dask):
-                parts.to_files()
             return scan_parts(parts, as_of, weeks, stream.reject_repeated, engine)
 
 

@@ -59,9 +59,11 @@ def begins(who: Named, parts: int) -> Offsets:
 
 @compiled
 def deal(events: Unordered, starts: Offsets, rows: Rows, ids: Ids) -> None:
-    """Write each event to the next place of its part, see `begins`."""
+    """Write each event to the next place of its part, see `begins`; `who` is the rest of the number then."""
     score, acted = events.score, events.acted
-    places, mask = starts[:-1].copy(), starts.size - 2
+    places, mask, bits = starts[:-1].copy(), starts.size - 2, 0
+    while (1 << bits) <= mask:
+        bits += 1
     for i in range(events.ts.size):
         who = events.who.numbers[events.who.codes[i]]
         part = who & mask
@@ -74,6 +76,6 @@ def deal(events: Unordered, starts: Offsets, rows: Rows, ids: Ids) -> None:
         value = score.values[score.first + i]
         value = value if bit(score.valid, score.first + i) else np.nan
         flag = bit(acted.valid, acted.first + i) * (bit(acted.values, acted.first + i) + 1) - 1
-        put_row(rows[at], who, events.ts[i], domain, skill, type_, value, flag)
+        put_row(rows[at], who >> bits, events.ts[i], domain, skill, type_, value, flag)
         if ids.size:
             ids[at] = events.ids[i]

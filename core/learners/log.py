@@ -106,7 +106,7 @@ class Log:
         domains, skills, types = (
             np.arange(len(words), dtype=np.int32) for words in (self.domains, self.skills, self.types)
         )
-        return Given(0, domains, skills, types, once=False)
+        return Given(domains, skills, types, once=False)
 
 
 def recall_of_log(log: Log, as_of: int | None = None, weeks: int = t.WEEKS) -> Recall | None:

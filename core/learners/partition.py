@@ -20,7 +20,7 @@ from itertools import islice
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from weakref import finalize
 
 import numpy as np
@@ -36,21 +36,24 @@ from core.learners.events import EventsError
 from core.learners.importing.canonical import EVENT_ID
 from core.learners.importing.collect import told_event
 from core.learners.names import Names, ranked, sort_order
-from core.learners.part import Part, Vocabulary, Window, repetitions_of_part, scan_part
+from core.learners.packing import Words, most_words, pack
+from core.learners.part import Lying, Part, Vocabulary, Window, repetitions_of_part, scan_part
 from core.learners.recall import Recall
 from core.learners.recall_fit import fit_recall, in_sample
-from core.learners.rows import NO_IDS, ROW, Numbers, Rows
+from core.learners.rows import NO_IDS, ROW, Numbers, Offsets, Rows
 
 PARTS = 128
-_SLAB = 1 << 21  # rows that memory is asked for at once: large pieces cost the system much less
-KEEP_BYTES = 1 << 31
-"""Bytes of rows in memory; beyond it all of them go to files."""
+_SLAB = 1 << 23  # words that memory is asked for at once: large pieces cost the system much less
+KEEP_BYTES = 3 << 29
+"""Bytes of rows in memory; what comes beyond them goes to files."""
+_ROUND = 8
+"""So many of these bytes are written to files at once, as a share of all: while they leave, others come."""
 _PIECES = 1024  # arrays that the system takes in one call, at most
 
-_Any = TypeVar("_Any", bound=np.generic)
 _Result = TypeVar("_Result")
 
-_Leaving = tuple[FileIO, list[NDArray[np.uint8]]]
+_Pieces = list[list[Words]]
+_Leaving = tuple[FileIO, list[Words]]
 """A file, and what is to be appended to it."""
 
 
@@ -76,11 +79,19 @@ class Parts:
 
     Args:
         parts: how many; a power of two. keep_bytes: of rows in memory. folder: for the files; None: the system's.
+        in_files: in the end all rows lie in files, where other processes can read them.
     """
 
-    def __init__(self, parts: int = PARTS, keep_bytes: int = KEEP_BYTES, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        parts: int = PARTS,
+        keep_bytes: int = KEEP_BYTES,
+        folder: Path | None = None,
+        in_files: bool = False,
+    ) -> None:
         self.parts = parts
-        self._keep_bytes, self._folder = keep_bytes, folder
+        self._round, self._folder, self._in_files = keep_bytes // _ROUND, folder, in_files
+        self._staying = 0 if in_files else keep_bytes - 2 * self._round
         self._learners, self._domains, self._skills, self._types = Names(parts), Names(), Names(), Names()
         self._columns = {
             "learner_id": _Column(self._learners),
@@ -89,8 +100,9 @@ class Parts:
             "type": _Column(self._types),
         }
         self._memory = _Memory()
-        self._rows: _Dealt[np.void] = _Dealt(parts, ROW)
-        self._ids: _Dealt[np.uint64] | None = None
+        self._rows = _Dealt(parts)
+        self._ids: _Dealt | None = None
+        self._begun = False
         self._last = np.iinfo(np.int64).min
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._writer = ThreadPoolExecutor(1)
@@ -160,25 +172,35 @@ class Parts:
 
     def _dealt(self, events: Unordered) -> _Dealing:
         starts = begins(events.who, self.parts)
-        rows, ids = self._memory.room(events.ts.size), np.empty(events.ids.size, dtype=np.uint64)
+        rows, ids = np.empty(events.ts.size, dtype=ROW), np.empty(events.ids.size, dtype=np.uint64)
         deal(events, starts, rows, ids)
-        return _Dealing(rows, starts, ids if ids.size else None)
+        words = np.empty(most_words(rows.size, self.parts), dtype=np.uint64)
+        places = pack(rows, starts, words)
+        return _Dealing(self._memory.copy(words[: places[-1]]), places, ids if ids.size else None, starts)
 
     def _hold(self, dealt: _Dealing) -> None:
-        if self._ids is None and dealt.ids is not None and not self._rows.rows:
-            self._ids = _Dealt(self.parts, np.dtype(np.uint64))
+        if self._ids is None and dealt.ids is not None and not self._begun:
+            self._ids = _Dealt(self.parts)
         elif self._ids is not None and dealt.ids is None:
             self._wait()
             self._ids.close()  # without ids for all of them, events are compared by what they say
             self._ids = None
-        self._rows.add(dealt.rows, dealt.starts)
+        self._begun = True
+        self._rows.add(dealt.rows, dealt.places)
         if self._ids is not None and dealt.ids is not None:
             self._ids.add(dealt.ids, dealt.starts)
-        if 2 * self._rows.held_bytes > self._keep_bytes:  # as many may still be on their way to the files
+        held = self._rows.held_bytes + (self._ids.held_bytes if self._ids else 0)
+        if self._staying:
+            if held > self._staying:
+                self._staying = 0
+                self._rows.stay()
+                if self._ids:
+                    self._ids.stay()
+        elif held > self._round:  # as many may still be on their way to the files
             self._spill()
 
     def _spill(self) -> None:
-        """Have what is in memory written to files, while the next rows come."""
+        """Have what doesn't stay in memory written to files, while the next rows come."""
         self._wait()
         with self._telling():
             if self._temporary is None:
@@ -232,26 +254,20 @@ class Parts:
         """Return where a part's learners are among all."""
         return slice(int(self._begins[part]), int(self._begins[part + 1]))
 
-    def to_files(self) -> None:
-        """Write all rows to files, where other processes can read them."""
-        self._spill()
-        self._wait()
-
     def part(self, number: int, last: bool = True) -> Part:
         """Return a part, when all batches have been added; `last`: its rows are not asked for again.
 
-        It is the file's path, where the rows lie in files only. Raises EventsError where there is no room for it.
+        Raises EventsError where there is no room for the files.
         """
+        if self._in_files:
+            self._in_files = False
+            self._spill()
         self._wait()
         self._memory.end()
-        with self._telling():
-            rows = self._rows.take(number, last)
-            ids = None if self._ids is None else self._ids.take(number, last)
         return Part(
-            rows,
-            ids,
+            self._rows.take(number, last),
+            None if self._ids is None else self._ids.take(number, last),
             int(self._learners.counts[number]),
-            self.parts.bit_length() - 1,
             *self._vocabularies,
         )
 
@@ -338,29 +354,30 @@ def _fit_recall(parts: Parts, window: Window, chosen: NDArray[np.bool_], engine:
 
 
 class _Memory:
-    """Room for rows, from large pieces. Those that no rows refer to any more are used again: new ones cost the system
+    """Room for words, from large pieces. Those that no words refer to any more are used again: new ones cost the system
     as much as a copy of them, because it clears them first."""
 
     def __init__(self) -> None:
-        self._slab: Rows = np.empty(0, dtype=ROW)
+        self._slab: Words = np.empty(0, dtype=np.uint64)
         self._free: list[memoryview] = []
         self._ended = False
         self._lock = Lock()
 
-    def room(self, rows: int) -> Rows:
-        """Return room for so many rows."""
+    def copy(self, words: Words) -> Words:
+        """Return a copy of some words."""
         with self._lock:
-            if self._slab.size < rows:
-                self._slab = self._piece(rows)
-            taken, self._slab = self._slab[:rows], self._slab[rows:]
+            if self._slab.size < words.size:
+                self._slab = self._piece(words.size)
+            taken, self._slab = self._slab[: words.size], self._slab[words.size :]
+        taken[:] = words
         return taken
 
-    def _piece(self, rows: int) -> Rows:
-        if rows > _SLAB:
-            return np.empty(rows, dtype=ROW)
-        memory = self._free.pop() if self._free else np.empty(_SLAB * ROW.itemsize, dtype=np.uint8).data
+    def _piece(self, words: int) -> Words:
+        if words > _SLAB:
+            return np.empty(words, dtype=np.uint64)
+        memory = self._free.pop() if self._free else np.empty(_SLAB, dtype=np.uint64).data
         # Of a memoryview, so that this array, and not what is beneath, is what all slices of it refer to.
-        slab: Rows = np.frombuffer(memory, dtype=ROW)
+        slab: Words = np.frombuffer(memory, dtype=np.uint64)
         finalize(slab, self._reuse, memory).atexit = False
         return slab
 
@@ -371,48 +388,52 @@ class _Memory:
     def end(self) -> None:
         """Ask for no room any more: what is free, now or later, goes back to the system."""
         self._ended = True
-        self._slab = np.empty(0, dtype=ROW)
+        self._slab = np.empty(0, dtype=np.uint64)
         self._free.clear()
 
 
-class _Dealt(Generic[_Any]):
-    """Arrays dealt out to parts: in memory, then in one file a part."""
+class _Dealt:
+    """Words dealt out to parts: the first ones stay in memory, the next go to one file a part, the last wait for it."""
 
-    def __init__(self, parts: int, dtype: np.dtype[_Any]) -> None:
-        self.rows = 0
+    def __init__(self, parts: int) -> None:
         self.held_bytes = 0
-        self._dtype = dtype
-        # Plain bytes, because records are copied field by field.
-        self._held: list[list[NDArray[np.uint8]]] = [[] for _ in range(parts)]
+        self._parts = parts
+        self._stay: _Pieces = [[] for _ in range(parts)]
+        self._held: _Pieces = [[] for _ in range(parts)]
         self._files: list[FileIO] = []
 
-    def add(self, dealt: NDArray[_Any], starts: NDArray[np.int64]) -> None:
-        """Take an array whose rows starts[i] to starts[i + 1] belong to part i."""
+    def add(self, dealt: Words, starts: Offsets) -> None:
+        """Take an array whose words starts[i] to starts[i + 1] belong to part i."""
         for part, held in enumerate(self._held):
             if starts[part + 1] > starts[part]:
-                held.append(dealt[starts[part] : starts[part + 1]].view(np.uint8))
-        self.rows += dealt.size
+                held.append(dealt[starts[part] : starts[part + 1]])
         self.held_bytes += dealt.nbytes
 
-    def let_go(self, folder: Path, name: str) -> list[_Leaving]:
-        """Return what is in memory, to be written to files in a folder."""
-        if not self._files:
-            self._files = [FileIO(folder / f"{name}-{part}", "w") for part in range(len(self._held))]
-        leaving = list(zip(self._files, self._held, strict=True))
-        self._held = [[] for _ in self._held]
-        self.held_bytes = 0
-        return leaving
+    def _taken(self) -> _Pieces:
+        taken, self._held, self.held_bytes = self._held, [[] for _ in range(self._parts)], 0
+        return taken
 
-    def take(self, part: int, last: bool) -> NDArray[_Any] | Path:
-        """Return a part, as an array or as a file; `last`: what is in memory is forgotten."""
-        held = self._held[part]
-        if self._files:
-            _write(self._files[part], held)
-            held.clear()
-            return Path(self._files[part].name)
-        joined = np.concatenate(held) if held else np.empty(0, dtype=np.uint8)
-        self._held[part] = [] if last else [joined]
-        return joined.view(self._dtype)
+    def stay(self) -> None:
+        """Have what has come so far, the first time, stay in memory."""
+        self._stay = self._taken()
+
+    def let_go(self, folder: Path, name: str) -> list[_Leaving]:
+        """Return what has come since, to be written to files in a folder."""
+        if not self._files:
+            self._files = [FileIO(folder / f"{name}-{part}", "w") for part in range(self._parts)]
+        return list(zip(self._files, self._taken(), strict=True))
+
+    def take(self, part: int, last: bool) -> Lying:
+        """Return a part; `last`: what is in memory is forgotten."""
+        found: list[Words | Path] = []
+        for place in (self._stay, self._held):
+            pieces = place[part]
+            joined = [np.concatenate(pieces)] if pieces else []
+            place[part] = [] if last else joined
+            found += joined
+            if place is self._stay and self._files:
+                found.append(Path(self._files[part].name))
+        return tuple(found)
 
     def close(self) -> None:
         """Close the files."""
@@ -426,9 +447,9 @@ def _write_all(leaving: list[_Leaving]) -> None:
         pieces.clear()
 
 
-def _write(file: FileIO, pieces: Sequence[NDArray[np.uint8]]) -> None:
+def _write(file: FileIO, pieces: Sequence[Words]) -> None:
     """Append pieces to a file, many with each call of the system; raises OSError where there is no room."""
-    waiting = deque(piece.data for piece in pieces)
+    waiting = deque(piece.data.cast("B") for piece in pieces)
     while waiting:
         written = os.writev(file.fileno(), list(islice(waiting, _PIECES)))
         while waiting and written >= waiting[0].nbytes:
@@ -439,11 +460,13 @@ def _write(file: FileIO, pieces: Sequence[NDArray[np.uint8]]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Dealing:
-    """Rows dealt out: those of part i are starts[i] to starts[i + 1]; and their ids, where the source has any."""
+    """Rows dealt out and packed: those of part i are the words from places[i] to places[i + 1]; and their ids, where
+    the source has any: from starts[i] to starts[i + 1]."""
 
-    rows: Rows
-    starts: NDArray[np.int64]
-    ids: NDArray[np.uint64] | None
+    rows: Words
+    places: Offsets
+    ids: Words | None
+    starts: Offsets
 
 
 class _Column:

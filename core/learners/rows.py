@@ -49,12 +49,10 @@ class Given(NamedTuple):
     """What rows are given as.
 
     Attributes:
-        bits: a learner's number is what `who` holds above so many lowest bits.
         domains, skills, types: what each number of a name becomes.
         once: repeated events are dropped.
     """
 
-    bits: int
     domains: Numbers
     skills: Numbers
     types: Numbers
@@ -91,13 +89,29 @@ def scan_rows(rows: Rows, ids: Ids, first: int, given: Given, look: Look, seen: 
     Returns: dtype ROW; `who` counts from `first`, and the names' numbers are those that they became.
     """
     learners = found.last.size
-    bits = 0  # of a learner's number within a bucket
-    while (1 << bits) < learners and (rows.size <= 2 * BUCKET or (rows.size << (bits + 1)) <= BUCKET * learners):
-        bits += 1
+    bits = bucket_bits(rows.size, learners)
     starts = np.zeros(2, dtype=np.int64)
     starts[1] = rows.size
     if (1 << bits) < learners:
-        rows, ids, starts = _dealt(rows, ids, given.bits, first, bits, learners)
+        rows, ids, starts = _dealt(rows, ids, first, bits, learners)
+    return scan_buckets(rows, ids, starts, bits, first, given, look, seen, found)
+
+
+@compiled
+def bucket_bits(rows: int, learners: int) -> int:
+    """Return how many bits of a learner's number are its number within a bucket; the others say which bucket."""
+    bits = 0
+    while (1 << bits) < learners and (rows <= 2 * BUCKET or (rows << (bits + 1)) <= BUCKET * learners):
+        bits += 1
+    return bits
+
+
+@compiled
+def scan_buckets(
+    rows: Rows, ids: Ids, starts: Offsets, bits: int, first: int, given: Given, look: Look, seen: Seen, found: Found
+) -> Rows:
+    """Do what `scan_rows` does, with rows that lie bucket by bucket: those of bucket i from starts[i] on."""
+    learners = found.last.size
     repeated, known = np.empty(0, dtype=ROW), np.int64(0)
     columns, spare = room(0), np.empty(0, dtype=np.uint64)
     offsets = np.empty(min(1 << bits, learners) + 1, dtype=np.int64)
@@ -125,17 +139,17 @@ def scan_rows(rows: Rows, ids: Ids, first: int, given: Given, look: Look, seen: 
 
 
 @compiled
-def _dealt(rows: Rows, ids: Ids, shift: int, first: int, bits: int, learners: int) -> tuple[Rows, Ids, Offsets]:
+def _dealt(rows: Rows, ids: Ids, first: int, bits: int, learners: int) -> tuple[Rows, Ids, Offsets]:
     """Return rows and ids bucket by bucket, each 2^bits learners, and where each bucket begins."""
     starts = np.zeros(((learners - 1) >> bits) + 2, dtype=np.int64)
     for i in range(rows.size):
-        starts[(((rows[i]["who"] >> shift) - first) >> bits) + 1] += 1
+        starts[((rows[i]["who"] - first) >> bits) + 1] += 1
     for bucket in range(starts.size - 1):
         starts[bucket + 1] += starts[bucket]
     following = starts[:-1].copy()
     dealt, dealt_ids = np.empty(rows.size, dtype=ROW), np.empty(ids.size, dtype=np.uint64)
     for i in range(rows.size):
-        bucket = ((rows[i]["who"] >> shift) - first) >> bits
+        bucket = (rows[i]["who"] - first) >> bits
         at = following[bucket]
         following[bucket] = at + 1
         dealt[at] = rows[i]
@@ -170,7 +184,7 @@ def put_in_order(
     """
     offsets[:] = 0
     for i in range(rows.size):
-        offsets[(rows[i]["who"] >> given.bits) - first + 1] += 1
+        offsets[rows[i]["who"] - first + 1] += 1
     for learner in range(offsets.size - 1):
         offsets[learner + 1] += offsets[learner]
     _arrange(rows, ids, first, given, offsets, columns, spare)
@@ -194,7 +208,7 @@ def _arrange(rows: Rows, ids: Ids, first: int, given: Given, offsets: Offsets, c
     """Write each row to the next place of its learner. `offsets` moves on meanwhile, and back at the end."""
     for i in range(rows.size):
         row = rows[i]
-        learner = np.uint64((row["who"] >> given.bits) - first)
+        learner = np.uint64(row["who"] - first)
         at = np.uint64(offsets[learner])
         offsets[learner] += np.int64(1)
         columns.ts[at] = row["ts"]
