@@ -84,7 +84,7 @@ class Events:
         """Time of the last event, microseconds since 1970; raises EventsError when there is none."""
         if not len(self):
             raise EventsError("no events: nothing to analyse (every row was rejected or the file is empty)")
-        return int(self.ts.max())
+        return int(self.ts[self.offsets[1:] - 1].max())  # of each learner the last one: a fraction of all
 
     @property
     def feedback_code(self) -> int:

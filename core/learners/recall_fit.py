@@ -148,7 +148,7 @@ def _likelihood(told: _Told, numbers: Matrix) -> tuple[float, Matrix, Matrix]:
             told.days[rows], told.right[rows], told.wrong[rows], told.score[rows], numbers, sums[rows.start // BLOCK]
         )
 
-    in_blocks(add, told.days.size)
+    in_blocks(add, told.days.size, threads=1)  # starting others takes longer than a sample's blocks
     total = sums.sum(axis=0)
     slope = total[1 : 1 + _NUMBERS] - _PULL * numbers
     known = total[1 + _NUMBERS :].reshape(_NUMBERS, _NUMBERS) + np.diag(_PULL)
