@@ -13,6 +13,13 @@ Bytes = NDArray[np.uint8]
 Numbers = NDArray[np.int32]
 Long = NDArray[np.int64]
 Prints = NDArray[np.uint64]
+Slots = NDArray[np.void]
+
+_SLOT = np.dtype([("print", np.uint64), ("name", np.int32), ("number", np.int32)])
+"""A place of the hash table. `name`: in order of appearance; -1: the place is free."""
+
+_BLOCK = 256
+"""Words that are looked up side by side."""
 
 _BASIS = np.uint64(0xCBF29CE484222325)
 _PRIME = np.uint64(0x100000001B3)
@@ -37,9 +44,8 @@ class Names:
         self._size = 0
         self._bytes = np.empty(1 << 12, dtype=np.uint8)
         self._ends = np.zeros(1 << 8, dtype=np.int64)  # the first is where the first name begins
-        self._prints = np.empty(1 << 8, dtype=np.uint64)
         self._numbers = np.empty(1 << 8, dtype=np.int32)
-        self._slots = np.full(1 << 9, -1, dtype=np.int32)
+        self._slots = _slots(1 << 9)
 
     def __len__(self) -> int:
         """Return the number of different names."""
@@ -61,7 +67,6 @@ class Names:
             self._size,
             self._bytes,
             self._ends,
-            self._prints,
             self._numbers,
             self._slots,
             self.counts,
@@ -73,14 +78,13 @@ class Names:
         """Have room for so many new names of so many bytes together."""
         self._bytes = _grown(self._bytes, int(self._ends[self._size]) + size)
         self._ends = _grown(self._ends, self._size + names + 1)
-        self._prints = _grown(self._prints, self._size + names)
         self._numbers = _grown(self._numbers, self._size + names)
         wanted = self._slots.size
         while wanted < 2 * (self._size + names):
             wanted *= 2
         if wanted > self._slots.size:
-            self._slots = np.full(wanted, -1, dtype=np.int32)
-            _fill_slots(self._prints[: self._size], self._slots)
+            fewer, self._slots = self._slots, _slots(wanted)
+            _move(fewer, self._slots)
 
     def texts(self) -> pa.Array:
         """Return the names in the order of parts, and of numbers within each; shape (len(self),)."""
@@ -120,6 +124,12 @@ def ranked(names: Names) -> tuple[Numbers, tuple[str, ...]]:
     return rank, tuple(texts.take(pa.array(order)).to_pylist())
 
 
+def _slots(size: int) -> Slots:
+    slots = np.empty(size, dtype=_SLOT)
+    slots["name"] = -1
+    return slots
+
+
 def _grown(array: NDArray[np.generic], needed: int) -> NDArray:  # type: ignore[type-arg]
     """Return an array at least `needed` long that begins like this one."""
     if array.size >= needed:
@@ -130,7 +140,7 @@ def _grown(array: NDArray[np.generic], needed: int) -> NDArray:  # type: ignore[
 
 
 @compiled
-def _fingerprint(data: Bytes, begin: int, end: int) -> np.uint64:
+def fingerprint(data: Bytes, begin: int, end: int) -> np.uint64:
     """Return FNV-1a of some bytes, mixed so that each bit depends on all (the end of splitmix64)."""
     mixed = _BASIS
     for at in range(begin, end):
@@ -147,59 +157,124 @@ def _number(
     size: int,
     known: Bytes,
     ends: Long,
-    prints: Prints,
     numbers: Numbers,
-    slots: Numbers,
+    slots: Slots,
     counts: Numbers,
     out: Numbers,
 ) -> int:
-    parts = counts.size
-    # The part is the top bits: the bottom ones choose the slot.
-    bits = 0
-    while (1 << bits) < parts:
-        bits += 1
-    mask = np.uint64(slots.size - 1)
-    for word in range(out.size):
-        begin, end = at[word], at[word + 1]
-        mark = _fingerprint(data, begin, end)
-        slot = mark & mask
-        while True:
-            name = slots[slot]
-            if name < 0:
-                start = ends[size]
-                for i in range(end - begin):
-                    known[start + i] = data[begin + i]
-                ends[size + 1] = start + end - begin
-                prints[size] = mark
-                part = np.int64(mark >> np.uint64(64 - bits)) if bits else 0
-                numbers[size] = counts[part] * parts + part
-                counts[part] += 1
-                slots[slot] = size
-                name = size
+    """Number words, and keep new ones; return how many names there are now."""
+    marks, places = np.empty(_BLOCK, dtype=np.uint64), np.empty(_BLOCK, dtype=np.uint64)
+    for first in range(0, out.size, _BLOCK):
+        words = min(_BLOCK, out.size - first)
+        some = at[first : first + words + 1]
+        for i in range(words):
+            marks[i] = fingerprint(data, some[i], some[i + 1])
+        _look(data, some, known, ends, slots, marks, places, out[first : first + words])
+        for i in range(words):
+            if out[first + i] >= 0:
+                continue
+            begin, end = some[i], some[i + 1]
+            place = _find(data, begin, end, marks[i], known, ends, slots, places[i])
+            if slots[place]["name"] < 0:
+                _keep(data, begin, end, marks[i], size, known, ends, slots[place], counts)
+                numbers[size] = slots[place]["number"]
                 size += 1
-                break
-            if prints[name] == mark and ends[name + 1] - ends[name] == end - begin:
-                start = ends[name]
-                same = True
-                for i in range(end - begin):
-                    if known[start + i] != data[begin + i]:
-                        same = False
-                        break
-                if same:
-                    break
-            slot = (slot + np.uint64(1)) & mask
-        out[word] = numbers[name]
+            out[first + i] = slots[place]["number"]
     return size
 
 
 @compiled
-def _fill_slots(prints: Prints, slots: Numbers) -> None:
+def _look(
+    data: Bytes, at: Long, known: Bytes, ends: Long, slots: Slots, marks: Prints, places: Prints, out: Numbers
+) -> None:
+    """Write the number of each word that is the first with its fingerprint, -1 for others; and where that one stands.
+
+    Waiting for memory is what takes time here. It gives many things at once to those who don't need one to ask for the
+    next, hence a step for all words before the next step.
+    """
     mask = np.uint64(slots.size - 1)
-    for name in range(prints.size):
-        slot = prints[name] & mask
-        while slots[slot] >= 0:
-            slot = (slot + np.uint64(1)) & mask
-        slots[slot] = name
+    heads, starts = np.empty(out.size, dtype=np.uint64), np.empty(out.size, dtype=np.int64)
+    for i in range(out.size):
+        heads[i] = slots[marks[i] & mask]["print"]
+    for i in range(out.size):
+        place = marks[i] & mask
+        if heads[i] != marks[i] or slots[place]["name"] < 0:
+            while slots[place]["name"] >= 0 and slots[place]["print"] != marks[i]:
+                place = (place + np.uint64(1)) & mask
+        places[i] = place
+        starts[i] = ends[max(slots[place]["name"], 0)]
+    for i in range(out.size):
+        slot = slots[places[i]]
+        name, begin, start = slot["name"], np.uint64(at[i]), np.uint64(starts[i])
+        size = np.uint64(at[i + 1]) - begin
+        same = (name >= 0) & (np.uint64(ends[max(name, 0) + 1]) - start == size)
+        if same:
+            for j in range(size):
+                if known[start + j] != data[begin + j]:
+                    same = False
+                    break
+        out[i] = slot["number"] if same else -1
+
+
+@compiled
+def _find(
+    data: Bytes, begin: int, end: int, mark: np.uint64, known: Bytes, ends: Long, slots: Slots, place: np.uint64
+) -> np.uint64:
+    """Return the place of a word, or the free one for it, sought from some place on."""
+    mask = np.uint64(slots.size - 1)
+    while True:
+        slot = slots[place]
+        name = slot["name"]
+        if name < 0 or (slot["print"] == mark and _same(data, begin, end, known, ends[name], ends[name + 1])):
+            return place
+        place = (place + np.uint64(1)) & mask
+
+
+@compiled
+def _same(data: Bytes, begin: int, end: int, known: Bytes, start: int, stop: int) -> bool:
+    if stop - start != end - begin:
+        return False
+    for i in range(end - begin):  # noqa: SIM110
+        if known[start + i] != data[begin + i]:
+            return False
+    return True
+
+
+@compiled
+def _keep(
+    data: Bytes,
+    begin: int,
+    end: int,
+    mark: np.uint64,
+    size: int,
+    known: Bytes,
+    ends: Long,
+    slot: np.void,
+    counts: Numbers,
+) -> None:
+    """Add a name to those known."""
+    parts, bits = counts.size, 0
+    while (1 << bits) < parts:
+        bits += 1
+    # The part is the top bits: the bottom ones choose the place.
+    part = np.int64(mark >> np.uint64(64 - bits)) if bits else 0
+    start = ends[size]
+    for i in range(end - begin):
+        known[start + i] = data[begin + i]
+    ends[size + 1] = start + end - begin
+    slot["print"], slot["name"], slot["number"] = mark, size, counts[part] * parts + part
+    counts[part] += 1
+
+
+@compiled
+def _move(fewer: Slots, slots: Slots) -> None:
+    mask = np.uint64(slots.size - 1)
+    for i in range(fewer.size):
+        if fewer[i]["name"] >= 0:
+            place = fewer[i]["print"] & mask
+            while slots[place]["name"] >= 0:
+                place = (place + np.uint64(1)) & mask
+            slots[place] = fewer[i]
 
 
 @compiled
@@ -260,7 +335,7 @@ def part_of(names: pa.Array | NDArray[np.str_], parts: int) -> Long:
 @compiled
 def _parts(data: Bytes, ends: Long, bits: int, out: Long) -> None:
     for name in range(out.size):
-        out[name] = _fingerprint(data, ends[name], ends[name + 1]) >> np.uint64(64 - bits)
+        out[name] = fingerprint(data, ends[name], ends[name + 1]) >> np.uint64(64 - bits)
 
 
 @compiled
@@ -274,7 +349,7 @@ def _parts_of_points(points: NDArray[np.uint32], bits: int, out: Long) -> None:
         end = 0
         for i in range(size):
             end = _utf8(points[name, i], text, end)
-        out[name] = _fingerprint(text, 0, end) >> np.uint64(64 - bits)
+        out[name] = fingerprint(text, 0, end) >> np.uint64(64 - bits)
 
 
 @compiled

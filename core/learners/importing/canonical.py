@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from core.learners.arrow import all_within, nullable
+from core.learners.words import encode, trimmed
 
 Mask = NDArray[np.bool_]
 
@@ -62,12 +63,14 @@ def texts(column: pa.Array) -> pa.DictionaryArray:
     """Return a column as text without the white space around it, dictionary-encoded; null where there is none."""
     if pa.types.is_null(column.type):
         return pa.nulls(len(column), TEXT)
-    encoded = column if pa.types.is_dictionary(column.type) else pc.dictionary_encode(_as_text(column))
+    encoded = column if pa.types.is_dictionary(column.type) else encode(_as_text(column))
     words = encoded.dictionary
     if not pa.types.is_string(words.type):
         words = _as_text(words)
-    trimmed = pc.utf8_trim_whitespace(words)
-    clean = pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
+    if trimmed(words):
+        return pa.DictionaryArray.from_arrays(encoded.indices.cast(pa.int32()), words)
+    clean = pc.utf8_trim_whitespace(words)
+    clean = pc.if_else(pc.equal(clean, ""), pa.scalar(None, pa.string()), clean)
     if len(words) and not pc.all(pc.equal(clean, words), skip_nulls=False).as_py():
         clean = pc.dictionary_encode(clean)
         return pa.DictionaryArray.from_arrays(pc.take(clean.indices, encoded.indices), clean.dictionary)

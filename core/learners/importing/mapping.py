@@ -20,6 +20,7 @@ from core.learners.importing import canonical as c
 from core.learners.importing.chunk import Chunk
 from core.learners.importing.fingerprint import of_column, of_rows
 from core.learners.importing.rejected import Refusal, Rejected, RejectedFile, shown
+from core.learners.words import within
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +240,8 @@ class _Work:
         if name in c.TEXTS and text.null_count:
             problems.append((f"{name} is missing", pc.is_null(text).to_numpy(zero_copy_only=False)))
         longest = c.LONGEST.get(name, 1000)
+        if within(text.dictionary, longest):
+            return problems
         bad_words = {
             f"{name} is longer than {longest} characters": _longer(text, longest),
             f"{name} has a NUL character": pc.match_substring(text.dictionary, "\0"),

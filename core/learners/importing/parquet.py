@@ -19,6 +19,9 @@ MAGIC = b"PAR1"
 ROWS = 1 << 17
 """Rows of a chunk: few enough that its columns stay near the processor, and need no fresh memory each time."""
 
+_CODE_BYTES = 6
+"""Bytes a value up to which a column of text is taken for codes: they have 4 at most, and words a length of as many."""
+
 
 @contextmanager
 def _opened(path: Path, dictionaries: list[str] | None = None) -> Iterator[pyarrow.parquet.ParquetFile]:
@@ -46,8 +49,12 @@ def read(path: Path, wanted: list[str]) -> Iterator[Chunk]:
     partial = not set(columns) <= set(FIELDS) or len(kept) < len(columns)
     with _opened(path) as file:
         # Text columns come as codes, as they are stored; other types have no dictionary to take.
-        schema = file.schema_arrow
-    encoded = [name for name in columns if pa.types.is_string(schema.field(name).type) and name in (*TEXTS, *kept)]
+        schema, stored_as_codes = file.schema_arrow, _stored_as_codes(file.metadata)
+    encoded = [
+        name
+        for name in columns
+        if pa.types.is_string(schema.field(name).type) and name in (*TEXTS, *kept) and name in stored_as_codes
+    ]
     with _opened(path, encoded) as file:
         row = 1
         for batch in file.iter_batches(ROWS, columns=columns if partial else kept):
@@ -60,3 +67,15 @@ def read(path: Path, wanted: list[str]) -> Iterator[Chunk]:
                 ids=fingerprint.of_rows(list(found.values())) if partial and batch.num_rows else None,
             )
             row += batch.num_rows
+
+
+def _stored_as_codes(metadata: pyarrow.parquet.FileMetaData) -> set[str]:
+    """Return the columns most of whose values are codes: of many different words only the first have one."""
+    sizes: dict[str, list[int]] = {}
+    for group in range(metadata.num_row_groups):
+        for number in range(metadata.num_columns):
+            column = metadata.row_group(group).column(number)
+            size = sizes.setdefault(column.path_in_schema, [0, 0])
+            size[0] += column.total_uncompressed_size
+            size[1] += column.num_values
+    return {name for name, (size, values) in sizes.items() if size <= _CODE_BYTES * values}
