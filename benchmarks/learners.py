@@ -47,23 +47,33 @@ TIMES = 10
 
 _ROOT = Path(__file__).resolve().parents[1]
 _BATCH = 1 << 17
+_BATCHES = 8  # written at once
 
 
 def run(folder: Path, learners: int = LEARNERS, times: int = TIMES) -> list[Row]:
-    """Measure; `folder` needs room for some 15 bytes an event of the large file, and temporary files for 32."""
+    """Measure; `folder` needs room for some 15 bytes an event of the large file, and temporary files for as many."""
     warm()
     events, _ = make_population(learners)
     rows = [_sorted(events), _recall(events), _unsorted(events), _batches(events), _plain(events), _assignment(events)]
+    for write, order in ((_write, "sorted by learner"), (_write_by_time, "in order of time")):
+        rows += _files(events, folder, write, order, times)
+    return rows
+
+
+def _files(
+    events: Events, folder: Path, write: Callable[[Events, Path, int], None], order: str, times: int
+) -> list[Row]:
+    """Measure runs over a file and one of so many times the learners, and compare them."""
     small, large = folder / "learners.parquet", folder / "many-learners.parquet"
     for path, copies in ((small, 1), (large, times)):
-        _write(events, path, copies)
-    del events
-    one = _file_to_file(small, folder, f"{learners:,} learners", "< 8 s, < 2 GB", 8.0, 2.0)
-    many = _file_to_file(large, folder, f"{learners * times:,} learners, streamed", "< 4 GB", None, 4.0)
+        write(events, path, copies)
+    learners = events.learners.size
+    one = _file_to_file(small, folder, f"{learners:,} learners, {order}", "< 8 s, < 2 GB", 8.0, 2.0)
+    many = _file_to_file(large, folder, f"{learners * times:,} learners, {order}, streamed", "< 4 GB", None, 4.0)
     longer = many.figures["seconds"] / times / one.figures["seconds"]
     ratio = Row(
         NAME,
-        f"Time a learner with {times} times as many",
+        f"Time a learner with {times} times as many, {order}",
         f"{longer:.2f} times as long",
         {"ratio": longer},
         "within 15 %",
@@ -71,7 +81,7 @@ def run(folder: Path, learners: int = LEARNERS, times: int = TIMES) -> list[Row]
     )
     for path in (small, large):
         path.unlink()
-    return [*rows, one, many, ratio]
+    return [one, many, ratio]
 
 
 def _sorted(events: Events) -> Row:
@@ -207,6 +217,23 @@ def _write(events: Events, path: Path, copies: int) -> None:
         for copy in range(copies):
             ids = np.repeat(np.char.add(f"{copy}-", events.learners), np.diff(events.offsets))
             writer.write_table(table.set_column(0, "learner_id", pa.array(ids, pa.string())))
+
+
+def _write_by_time(events: Events, path: Path, copies: int) -> None:
+    """Write events in order of time, as a log has them, each so many times in a row of another learner."""
+    order = np.argsort(events.ts, kind="stable")
+    who = np.repeat(np.arange(events.learners.size), np.diff(events.offsets))[order]
+    table = events.table().take(pa.array(order))
+    names = [pa.array(np.char.add(f"{copy}-", events.learners), pa.string()) for copy in range(copies)]
+    step = _BATCH // copies
+    with pq.ParquetWriter(path, table.schema) as writer:
+        groups: list[pa.Table] = []
+        for first in range(0, order.size, step):
+            some, of = table.slice(first, step), pa.array(who[first : first + step])
+            groups += [some.set_column(0, "learner_id", name.take(of)) for name in names]
+            if len(groups) >= _BATCHES * copies or first + step >= order.size:
+                writer.write_table(pa.concat_tables(groups))
+                groups = []
 
 
 def _file_to_file(events: Path, folder: Path, who: str, aim: str, within_s: float | None, within_gb: float) -> Row:

@@ -99,8 +99,9 @@ def analyze(
     """
     seconds: dict[str, float] = {}
     tell = progress or _silent
-    at_hand = Parts(parts, keep_bytes, folder, in_files=isinstance(engine, Dask))
-    found = _population(stream, at_hand, as_of, weeks, engine, tell, seconds)
+    found = _population(
+        stream, Parts(parts, keep_bytes, folder, in_files=isinstance(engine, Dask)), as_of, weeks, engine, tell, seconds
+    )
     tell("cluster", 0)
     with _timed(seconds, "cluster"):
         model, table = cohorts_of(found.scan, k=k, seed=seed)

@@ -48,6 +48,7 @@ KEEP_BYTES = 3 << 29
 """Bytes of rows in memory; what comes beyond them goes to files."""
 _ROUND = 8
 """So many of these bytes are written to files at once, as a share of all: while they leave, others come."""
+_EVENT_BYTES = 16  # in the files, with its score
 _PIECES = 1024  # arrays that the system takes in one call, at most
 
 _Result = TypeVar("_Result")
@@ -226,7 +227,7 @@ class Parts:
             where = self._folder or tempfile.gettempdir()
             raise EventsError(
                 f"{where}: events that don't fit into memory can't be kept there: {error.strerror}; TMPDIR names "
-                f"another folder, with about {ROW.itemsize} bytes an event free"
+                f"another folder, with about {_EVENT_BYTES} bytes an event free"
             ) from None
 
     @cached_property

@@ -113,7 +113,9 @@ def lift_from_experiment() -> None:
 
 def _offer(raw: bytes, name: str) -> None:
     metric = st.selectbox("Metric", metrics_of(raw, name), key="experiment-metric")
-    st.button("Take it", key="experiment-take", type="primary", on_click=_take, args=(raw, metric, name))
+    if st.button("Take it", key="experiment-take", type="primary"):
+        _take(raw, metric, name)
+        st.rerun()
 
 
 def _take(raw: bytes, metric: str, name: str) -> None:
@@ -151,7 +153,10 @@ def keep(case: Case, base: Case, outcome: Outcome) -> None:
             name = st.text_input("Name", case.name, key=f"save-name-{base.name}", max_chars=200)
             if name.strip() in saved:
                 st.caption("Saves over what is there; History keeps that, too.")
-            st.button("Save it", key="save", type="primary", on_click=_save, args=(case, name))
+            # No callback, which would have the name and the figures that the page was last drawn with.
+            if st.button("Save it", key="save", type="primary"):
+                _save(case, name)
+                st.rerun()
         with st.popover("Share", icon=":material/link:"):
             st.write("Whoever opens this address sees this case, with every change in it:")
             st.code(_address(base, case), language=None, wrap_lines=True)

@@ -313,16 +313,19 @@ def _roles(source: str, name: str, guess: Guess, one_version: bool) -> None:
             "Versions were given by chance", True, key=f"new-random-{source}",
             help="If not, differences are shown and called differences, not effects.",
         )  # fmt: skip
-    st.button(
+    # No callback, which would have what was typed when the page was last drawn, not what was typed since.
+    if st.button(
         "Check" if one_version else "Compare",
         key="new-start",
         type="primary",
         icon=":material/science:",
         disabled=not (variant and control) and not (one_version and not variant),
-        on_click=_start,
-        args=(title, source, variant, control, edited, tuple(segments), day, learner, cluster, shares,
-              float(alpha), int(fewest), chance),
-    )  # fmt: skip
+    ):
+        _start(
+            title, source, variant, control, edited, tuple(segments), day, learner, cluster, shares,
+            float(alpha), int(fewest), chance,
+        )  # fmt: skip
+        st.rerun()
 
 
 def _versions(source: str, guess: Guess, words: list[str], one_version: bool) -> tuple[str, str]:
@@ -425,10 +428,9 @@ def _made_up() -> None:
     st.caption(
         "Half of them with the new version, with effects planted; everything found in them is labelled simulated."
     )
-    st.button(
-        "Compare made-up learners", key="new-made-up-start", type="primary", icon=":material/science:",
-        on_click=_make_up, args=(int(learners),),
-    )  # fmt: skip
+    if st.button("Compare made-up learners", key="new-made-up-start", type="primary", icon=":material/science:"):
+        _make_up(int(learners))
+        st.rerun()
 
 
 def _make_up(learners: int) -> None:

@@ -242,15 +242,12 @@ def new_run() -> None:
             "Keep each learner's events", True, key="run-keep", help="For the Learner page; a few bytes an event."
         )
         mapping = "" if made_up else st.text_area("Mapping (YAML)", key="run-mapping", placeholder="as the format says")
-    st.button(
-        "Find cohorts",
-        key="run-start",
-        type="primary",
-        icon=":material/groups:",
-        disabled=not (source or made_up),
-        on_click=_start,
-        args=(source, name, query, made_up, upload, int(weeks), int(k) or None, format_, keep, mapping),
-    )
+    # No callback, which would have what was typed when the page was last drawn, not what was typed since.
+    if st.button(
+        "Find cohorts", key="run-start", type="primary", icon=":material/groups:", disabled=not (source or made_up)
+    ):
+        _start(source, name, query, made_up, upload, int(weeks), int(k) or None, format_, keep, mapping)
+        st.rerun()
 
 
 def _start(
