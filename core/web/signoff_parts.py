@@ -50,7 +50,7 @@ def decide(found: SignOffFound, gate: GateView) -> None:
         return
     refusal = why_not(who, Permission.SIGN_OFF, time.time())
     with st.container(border=True, key="decide"):
-        seat = st.segmented_control("Your seat", mine, default=mine[0], required=True, key="seat")
+        st.segmented_control("Your seat", mine, default=mine[0], required=True, key="seat")
         st.text_input("Comment", key="comment", max_chars=_MAX, placeholder="Why. It stands on the sign-off sheet.")
         with st.container(horizontal=True):
             for decision, icon in ((GO, "how_to_reg"), (NO_GO, "do_not_disturb_on")):
@@ -61,13 +61,14 @@ def decide(found: SignOffFound, gate: GateView) -> None:
                     type="primary" if decision == GO else "secondary",
                     disabled=bool(refusal),
                     on_click=_sign,
-                    args=(found.status.id, decision, str(seat), gate.gate),
+                    args=(found.status.id, decision, gate.gate),
                 )
         st.caption(f"Not now: {refusal}." if refusal else f"Bound to what is shown above: gate {gate.gate[:12]}…")
 
 
-def _sign(deployment: str, decision: str, seat: str, gate: str) -> None:
-    who = signin.person()
+def _sign(deployment: str, decision: str, gate: str) -> None:
+    """Sign for the seat as it is chosen now, and what was seen: the gate as it was drawn."""
+    who, seat = signin.person(), str(st.session_state["seat"])
     refusal = actions.refused(who, Permission.SIGN_OFF, reading.limits())
     if refusal is not None:
         parts.keep(refusal)
