@@ -63,7 +63,7 @@ def decide(status: Status, verdict: Verdict, now: float, signed: str = "") -> Co
         return None
     if status.state is State.ADVANCING and status.next_start is not None and now >= status.next_start:
         if verdict.mismatch is not None:
-            return _because(Action.HOLD, verdict.mismatch)
+            return _stays(verdict.mismatch)
         return _monitor(Action.ADVANCE, "the next phase's time has come; the criteria of the one before were met")
     if gate.is_due(status, now) and status.next_start is None:
         return _at_gate(status, verdict, signed)
@@ -103,7 +103,7 @@ def _at_end(status: Status, verdict: Verdict) -> Command:
     gating = [f for f in verdict.criteria if f.figure not in WARN_ONLY]
     open_points = [f for f in gating if f.state not in {FigureState.PASS, FigureState.NOT_MEASURED}]
     if not open_points and verdict.mismatch is not None:
-        return _because(Action.HOLD, verdict.mismatch)
+        return _stays(verdict.mismatch)
     if not open_points:
         passed = sum(f.state is FigureState.PASS for f in gating)
         if not passed:
@@ -124,6 +124,12 @@ def _because(action: Action, finding: Finding) -> Command:
     # The split is in the reason alone: a server of the version before, over the same store, knows no such figure.
     figure = None if finding.figure is Figure.SPLIT else str(finding.figure)
     return Command(action, MONITOR, finding.sentence, by_person=False, figure=figure, value=finding.value)
+
+
+def _stays(mismatch: Finding) -> Command:
+    """Hold a phase that has ended while learners aren't split as planned: that is for a person to let pass."""
+    held = _because(Action.HOLD, mismatch)
+    return replace(held, reason=f"{held.reason}. When that is understood, advance it; resumed, it is held again")
 
 
 def _monitor(action: Action, reason: str) -> Command:

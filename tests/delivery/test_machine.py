@@ -171,7 +171,8 @@ def test_a_passed_phase_whose_learners_turn_out_not_to_be_split_as_planned_does_
     assert decide(waiting, off, 93_999.0) is None
     command = decide(waiting, off, 94_000.0)
     assert command is not None
-    assert (command.action, command.reason) == (Action.HOLD, "split is off")
+    assert command.action is Action.HOLD
+    assert command.reason == "split is off. When that is understood, advance it; resumed, it is held again"
     assert command.figure is None  # which a server of the version before couldn't read
     passed = replace(off, guardrails=(replace(split, state=FigureState.PASS),))
     assert decide(waiting, passed, 94_000.0).action is Action.ADVANCE
