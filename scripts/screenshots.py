@@ -76,6 +76,7 @@ def take(page: Page, path: Path, *, whole: bool = False) -> None:
     if whole and size is not None:
         height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
         page.set_viewport_size({"width": size["width"], "height": min(height + 90, 4000)})
+        page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 0)")
     page.wait_for_timeout(2500)
     page.screenshot(path=path)
     page.context.close()
