@@ -93,7 +93,7 @@ def analyze(
         k: number of cohorts; None: chosen from the data. as_of: end of the window, microseconds since 1970; None: the
             last event. weeks: its length.
         parts, keep_bytes, folder: see `Parts`. engine: where parts are scanned; None: on this process's threads. The
-            answers depend on none of them.
+            answers depend on none of them, but which repeated events are given as examples.
 
     Raises EventsError: the source can't be read, has no events in the window, or the file can't be written.
     """

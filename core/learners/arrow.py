@@ -36,6 +36,16 @@ def nullable(column: pa.Array) -> Nullable:
     )
 
 
+def text_of(words: pa.Array) -> tuple[Bits, NDArray[Any]]:
+    """Return the bytes under a column of string or large_string, and where each word begins and the last ends."""
+    dtype = np.int64 if pa.types.is_large_string(words.type) else np.int32
+    _, offsets, data = words.buffers()
+    if not len(words):
+        return np.empty(0, np.uint8), np.zeros(1, dtype)
+    ends = np.frombuffer(offsets, dtype)[words.offset : words.offset + len(words) + 1]
+    return np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8), ends
+
+
 @compiled
 def bit(bits: Bits, at: int) -> int:
     """Return one of some bits; 1 where there are none at all."""

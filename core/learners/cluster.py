@@ -43,6 +43,11 @@ class Dask:
                     yield waiting.pop(0).result()
             while waiting:
                 yield waiting.pop(0).result()
+        except FileNotFoundError as error:
+            raise EventsError(
+                f"a worker can't read {error.filename}: it needs a folder that all of them and this machine share, at "
+                "the same path; --folder names it"
+            ) from None
         except KilledWorker as error:
             raise EventsError(
                 f"the cluster lost a worker {error.allowed_failures} times over the same part, most likely for want of "

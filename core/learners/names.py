@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from core.compiled import compiled, in_blocks
+from core.learners.arrow import text_of
 
 Bytes = NDArray[np.uint8]
 Numbers = NDArray[np.int32]
@@ -18,7 +19,7 @@ Slots = NDArray[np.void]
 _SLOT = np.dtype([("print", np.uint64), ("name", np.int32), ("number", np.int32)])
 """A place of the hash table. `name`: in order of appearance; -1: the place is free."""
 
-_BLOCK = 256
+LOOKED_UP = 256
 """Words that are looked up side by side."""
 
 _BASIS = np.uint64(0xCBF29CE484222325)
@@ -56,9 +57,7 @@ class Names:
         words = words.cast(pa.large_string())
         if not len(words):
             return np.empty(0, dtype=np.int32)
-        _, offsets, data = words.buffers()
-        ends = np.frombuffer(offsets, np.int64)[words.offset : words.offset + len(words) + 1]
-        text = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+        text, ends = text_of(words)
         self._make_room(len(words), int(ends[-1] - ends[0]))
         out = np.empty(len(words), dtype=np.int32)
         self._size = _number(
@@ -102,9 +101,7 @@ def sort_order(names: pa.Array) -> Long | None:
     """Return the order that sorts different names (large_string) by code points; None where they are in order."""
     if not len(names):
         return None
-    _, offsets, data = names.buffers()
-    ends = np.frombuffer(offsets, np.int64)[names.offset : names.offset + len(names) + 1]
-    text = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+    text, ends = text_of(names)
     if _sorted(text, ends):
         return None
     # Most ids differ in the eight bytes after what all of them begin with, and numbers are sorted quickly.
@@ -163,9 +160,9 @@ def _number(
     out: Numbers,
 ) -> int:
     """Number words, and keep new ones; return how many names there are now."""
-    marks, places = np.empty(_BLOCK, dtype=np.uint64), np.empty(_BLOCK, dtype=np.uint64)
-    for first in range(0, out.size, _BLOCK):
-        words = min(_BLOCK, out.size - first)
+    marks, places = np.empty(LOOKED_UP, dtype=np.uint64), np.empty(LOOKED_UP, dtype=np.uint64)
+    for first in range(0, out.size, LOOKED_UP):
+        words = min(LOOKED_UP, out.size - first)
         some = at[first : first + words + 1]
         for i in range(words):
             marks[i] = fingerprint(data, some[i], some[i + 1])
@@ -225,13 +222,14 @@ def _find(
     while True:
         slot = slots[place]
         name = slot["name"]
-        if name < 0 or (slot["print"] == mark and _same(data, begin, end, known, ends[name], ends[name + 1])):
+        if name < 0 or (slot["print"] == mark and same(data, begin, end, known, ends[name], ends[name + 1])):
             return place
         place = (place + np.uint64(1)) & mask
 
 
 @compiled
-def _same(data: Bytes, begin: int, end: int, known: Bytes, start: int, stop: int) -> bool:
+def same(data: Bytes, begin: int, end: int, known: Bytes, start: int, stop: int) -> bool:
+    """Say whether bytes `begin` to `end` of one text are bytes `start` to `stop` of another."""
     if stop - start != end - begin:
         return False
     for i in range(end - begin):  # noqa: SIM110
@@ -324,10 +322,7 @@ def part_of(names: pa.Array | NDArray[np.str_], parts: int) -> Long:
         points = np.ascontiguousarray(names).view(np.uint32).reshape(names.size, -1)
         in_blocks(lambda rows: _parts_of_points(points[rows], bits, out[rows]), out.size)
     else:
-        words = names.cast(pa.large_string())
-        _, offsets, data = words.buffers()
-        ends = np.frombuffer(offsets, np.int64)[words.offset : words.offset + len(words) + 1]
-        text = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+        text, ends = text_of(names.cast(pa.large_string()))
         in_blocks(lambda rows: _parts(text, ends[rows.start : rows.stop + 1], bits, out[rows]), out.size)
     return out
 

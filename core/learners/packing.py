@@ -5,8 +5,8 @@ time, domain, skill, type, and whether it was acted on), and 64 more the score o
 256. That is frame-of-reference coding: Goldstein, Ramakrishnan, Shaft, "Compressing Relations and Indexes", ICDE 1998.
 No value is rounded.
 
-A block is a header of 64-bit words (how many rows; how many words; the least of each column; the bits of each), the
-rows, a bit a row that says whether it has a score, and the scores. It can stand anywhere, in memory or in a file.
+A block is a header of 64-bit words (how many rows; how many have a score; the least of each column; the bits of each),
+the rows, a bit a row that says whether it has a score, and the scores. It can stand anywhere, in memory or in a file.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class _Block(NamedTuple):
 
 def most_words(rows: int, blocks: int) -> int:
     """Return how many words some rows take at most, in so many blocks."""
-    return blocks * (_HEADER + 1) + rows * (_WIDEST + 1) + rows // 64 + 1  # a score more is written to than is kept
+    return blocks * (_HEADER + 1) + rows * (_WIDEST + 1) + rows // 64
 
 
 @compiled

@@ -40,21 +40,21 @@ from core.learners.packing import Words, most_words, pack
 from core.learners.part import Lying, Part, Vocabulary, Window, repetitions_of_part, scan_part
 from core.learners.recall import Recall
 from core.learners.recall_fit import fit_recall, in_sample
-from core.learners.rows import NO_IDS, ROW, Numbers, Offsets, Rows
+from core.learners.rows import NO_IDS, ROW, Ids, Numbers, Offsets, Rows
 
 PARTS = 128
 _SLAB = 1 << 23  # words that memory is asked for at once: large pieces cost the system much less
 KEEP_BYTES = 3 << 29
-"""Bytes of rows in memory; what comes beyond them goes to files."""
-_ROUND = 8
-"""So many of these bytes are written to files at once, as a share of all: while they leave, others come."""
-_EVENT_BYTES = 16  # in the files, with its score
+"""Bytes of rows in memory: the first three quarters stay there, what comes then waits for files, or is on the way."""
+_ROUNDS = 8
+"""Into so many of these bytes one part is written to files at once."""
+_EVENT_BYTES = 24  # in the files, with its score and its id
 _PIECES = 1024  # arrays that the system takes in one call, at most
 
 _Result = TypeVar("_Result")
 
 _Pieces = list[list[Words]]
-_Leaving = tuple[FileIO, list[Words]]
+_Leaving = tuple[Path, list[Words]]
 """A file, and what is to be appended to it."""
 
 
@@ -91,7 +91,8 @@ class Parts:
         in_files: bool = False,
     ) -> None:
         self.parts = parts
-        self._round, self._folder, self._in_files = keep_bytes // _ROUND, folder, in_files
+        self._round, self._in_files = keep_bytes // _ROUNDS, in_files
+        self._folder = folder and folder.resolve()  # others may stand elsewhere
         self._staying = 0 if in_files else keep_bytes - 2 * self._round
         self._learners, self._domains, self._skills, self._types = Names(parts), Names(), Names(), Names()
         self._columns = {
@@ -116,9 +117,7 @@ class Parts:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._writer.shutdown(cancel_futures=True)
-        self._rows.close()
-        if self._ids:
-            self._ids.close()
+        self._memory.end()  # what waits to be used again would wait for ever
         if self._temporary is not None:
             self._temporary.cleanup()
 
@@ -183,9 +182,7 @@ class Parts:
         if self._ids is None and dealt.ids is not None and not self._begun:
             self._ids = _Dealt(self.parts)
         elif self._ids is not None and dealt.ids is None:
-            self._wait()
-            self._ids.close()  # without ids for all of them, events are compared by what they say
-            self._ids = None
+            self._ids = None  # without ids for all of them, events are compared by what they say
         self._begun = True
         self._rows.add(dealt.rows, dealt.places)
         if self._ids is not None and dealt.ids is not None:
@@ -317,7 +314,8 @@ def scan_parts(
 
     Raises EventsError when there is no event.
     """
-    window = Window(parts.as_of if as_of is None else as_of, weeks)
+    end = parts.as_of
+    window = Window(end if as_of is None else as_of, weeks)
     engine = engine or Threads()
     names = parts.learners()
     recall = _fit_recall(parts, window, in_sample(names), engine)
@@ -401,7 +399,7 @@ class _Dealt:
         self._parts = parts
         self._stay: _Pieces = [[] for _ in range(parts)]
         self._held: _Pieces = [[] for _ in range(parts)]
-        self._files: list[FileIO] = []
+        self._files: list[Path] = []
 
     def add(self, dealt: Words, starts: Offsets) -> None:
         """Take an array whose words starts[i] to starts[i + 1] belong to part i."""
@@ -421,30 +419,25 @@ class _Dealt:
     def let_go(self, folder: Path, name: str) -> list[_Leaving]:
         """Return what has come since, to be written to files in a folder."""
         if not self._files:
-            self._files = [FileIO(folder / f"{name}-{part}", "w") for part in range(self._parts)]
+            self._files = [folder / f"{name}-{part}" for part in range(self._parts)]
         return list(zip(self._files, self._taken(), strict=True))
 
     def take(self, part: int, last: bool) -> Lying:
         """Return a part; `last`: what is in memory is forgotten."""
         found: list[Words | Path] = []
         for place in (self._stay, self._held):
-            pieces = place[part]
-            joined = [np.concatenate(pieces)] if pieces else []
-            place[part] = [] if last else joined
-            found += joined
+            found += [np.concatenate(place[part])] if place[part] else []
+            if last:
+                place[part] = []
             if place is self._stay and self._files:
-                found.append(Path(self._files[part].name))
+                found.append(self._files[part])
         return tuple(found)
-
-    def close(self) -> None:
-        """Close the files."""
-        for file in self._files:
-            file.close()
 
 
 def _write_all(leaving: list[_Leaving]) -> None:
-    for file, pieces in leaving:
-        _write(file, pieces)
+    for file, pieces in leaving:  # those without pieces too: a part's file that isn't there has been lost
+        with file.open("ab", buffering=0) as opened:
+            _write(opened, pieces)
         pieces.clear()
 
 
@@ -466,7 +459,7 @@ class _Dealing:
 
     rows: Words
     places: Offsets
-    ids: Words | None
+    ids: Ids | None
     starts: Offsets
 
 

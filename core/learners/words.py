@@ -5,19 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from core.compiled import compiled
-from core.learners.names import Bytes, Numbers, Prints, fingerprint
-
-_BLOCK = 256
-"""Rows that are looked up side by side, so that they don't wait for memory one after the other."""
+from core.learners.arrow import text_of
+from core.learners.names import LOOKED_UP, Bytes, Numbers, Prints, fingerprint, same
 
 
 def encode(column: pa.StringArray) -> pa.DictionaryArray:
     """Return text as codes of its different words, in order of appearance."""
     if column.null_count:
         return pc.dictionary_encode(column)
-    data, ends = _bytes_of(column)
+    data, ends = text_of(column)
     slots = 1 << max(4, (2 * len(column) - 1).bit_length())
     codes, firsts = np.empty(len(column), dtype=np.int32), np.empty(len(column), dtype=np.int32)
     words = _encode(data, ends, np.full(slots, -1, dtype=np.int32), np.empty(len(column), np.uint64), firsts, codes)
@@ -26,32 +25,48 @@ def encode(column: pa.StringArray) -> pa.DictionaryArray:
 
 def trimmed(words: pa.StringArray) -> bool:
     """Say whether it is plain that all words begin and end with something to see; not so of what is not ASCII there."""
-    return not words.null_count and _trimmed(*_bytes_of(words))
+    return not words.null_count and _trimmed(*text_of(words))
 
 
 def within(words: pa.StringArray, longest: int) -> bool:
     """Say whether it is plain that no word is longer than so many characters, or has a NUL."""
-    return not words.null_count and _within(*_bytes_of(words), longest)
+    return not words.null_count and _within(*text_of(words), longest)
 
 
-def _bytes_of(words: pa.StringArray) -> tuple[Bytes, Numbers]:
-    """Return all text, and where each word begins and the last ends."""
-    _, offsets, data = words.buffers()
-    if not len(words):
-        return np.empty(0, np.uint8), np.zeros(1, np.int32)
-    ends = np.frombuffer(offsets, np.int32)[words.offset : words.offset + len(words) + 1]
-    return np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8), ends
+def unreadable(column: pa.Array) -> NDArray[np.bool_] | None:
+    """Say which rows of a column have text that is not UTF-8; None where none has."""
+    coded = pa.types.is_dictionary(column.type)
+    words = column.dictionary if coded else column
+    if not (pa.types.is_string(words.type) or pa.types.is_large_string(words.type)):
+        return None
+    data, ends = text_of(words)
+    if data[ends[0] : ends[-1]].max(initial=0) < 128:
+        return None
+    try:
+        words.validate(full=True)
+    except pa.ArrowInvalid:
+        kind = pa.large_binary() if pa.types.is_large_string(words.type) else pa.binary()
+        bad = np.array([not _is_utf8(word) for word in words.cast(kind).to_pylist()] + [False])  # the last is for nulls
+        return bad[pc.fill_null(column.indices, len(words)).to_numpy()] if coded else bad[:-1]
+    return None
+
+
+def _is_utf8(word: bytes | None) -> bool:
+    try:
+        return word is None or word.decode() is not None
+    except UnicodeDecodeError:
+        return False
 
 
 @compiled
 def _encode(data: Bytes, ends: Numbers, slots: Numbers, prints: Prints, firsts: Numbers, codes: Numbers) -> int:
     """Write each word's code, and of each code the first word; return how many codes there are."""
     mask = np.uint64(slots.size - 1)
-    found = np.empty(_BLOCK, dtype=np.int32)
-    marks = np.empty(_BLOCK, dtype=np.uint64)
+    found = np.empty(LOOKED_UP, dtype=np.int32)
+    marks = np.empty(LOOKED_UP, dtype=np.uint64)
     words = 0
-    for first in range(0, codes.size, _BLOCK):
-        size = min(_BLOCK, codes.size - first)
+    for first in range(0, codes.size, LOOKED_UP):
+        size = min(LOOKED_UP, codes.size - first)
         for i in range(size):
             marks[i] = fingerprint(data, ends[first + i], ends[first + i + 1])
         for i in range(size):
@@ -61,7 +76,7 @@ def _encode(data: Bytes, ends: Numbers, slots: Numbers, prints: Prints, firsts: 
             slot, code = marks[i] & mask, found[i]
             if code < 0:  # it may have come since
                 code = slots[slot]
-            while code >= 0 and not (prints[code] == marks[i] and _same(data, ends, row, firsts[code])):
+            while code >= 0 and not (prints[code] == marks[i] and _alike(data, ends, row, firsts[code])):
                 slot = (slot + np.uint64(1)) & mask
                 code = slots[slot]
             if code < 0:
@@ -73,14 +88,8 @@ def _encode(data: Bytes, ends: Numbers, slots: Numbers, prints: Prints, firsts: 
 
 
 @compiled
-def _same(data: Bytes, ends: Numbers, one: int, other: int) -> bool:
-    start, begin = ends[one], ends[other]
-    if ends[one + 1] - start != ends[other + 1] - begin:
-        return False
-    for i in range(ends[one + 1] - start):  # noqa: SIM110
-        if data[start + i] != data[begin + i]:
-            return False
-    return True
+def _alike(data: Bytes, ends: Numbers, one: int, other: int) -> bool:
+    return same(data, ends[one], ends[one + 1], data, ends[other], ends[other + 1])
 
 
 @compiled

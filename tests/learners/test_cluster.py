@@ -15,6 +15,7 @@ from core.demo.population import make_population
 from core.learners import EventsError, analyze, dask, open_events
 from core.learners.cluster import Dask
 from core.learners.part import Part, PartScan, scan_part
+from core.learners.partition import Parts, scan_parts
 
 ROOT = Path(__file__).parents[2]
 
@@ -93,6 +94,26 @@ def test_a_cluster_of_its_own(made: Path, tmp_path: Path) -> None:
     with dask(workers=2) as engine:
         there = analyze(open_events(made), tmp_path / "there.parquet", engine=engine)
     assert there.model.to_json() == here.model.to_json()
+
+
+class Elsewhere:
+    """Moves a part's file away, as a folder that the workers don't share would have it."""
+
+    def __init__(self, engine: Any) -> None:
+        self.engine = engine
+
+    def map(self, work: Any, calls: Any) -> Any:
+        for arguments in calls:
+            arguments[0].rows[0].unlink()
+            yield from self.engine.map(work, [arguments])
+
+
+@pytest.mark.slow
+def test_a_worker_that_does_not_see_the_files_is_said(made: Path, tmp_path: Path) -> None:
+    with dask(workers=1) as engine, Parts(folder=tmp_path, in_files=True) as parts:
+        parts.add_all(open_events(made))
+        with pytest.raises(EventsError, match=r"a worker can't read .*/rows-0: .* --folder names it"):
+            scan_parts(parts, engine=Elsewhere(engine))
 
 
 def test_a_scheduler_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

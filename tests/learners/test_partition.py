@@ -1,3 +1,5 @@
+import gc
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +118,54 @@ def test_rows_with_ids_of_their_own(tmp_path: Path) -> None:
 def test_no_events_at_all() -> None:
     with Parts() as parts, pytest.raises(EventsError, match="no events"):
         scan_parts(parts)
+
+
+def test_no_events_up_to_some_time_either() -> None:
+    with Parts() as parts, pytest.raises(EventsError, match="no events"):
+        scan_parts(parts, as_of=0)
+
+
+@pytest.mark.parametrize("ids", [True, False])
+def test_rows_in_memory_and_in_files_keep_their_order(tmp_path: Path, ids: bool) -> None:
+    """Those of one learner at one time count in the order of the source: in what stays, in a file, in what waits."""
+    rng = np.random.default_rng(0)
+    size = 6020
+    table = pa.table(
+        {
+            "learner_id": [f"u{number}" for number in rng.integers(0, 40, size)],
+            "ts": pa.array(rng.integers(0, 50, size) * DAY_US, pa.timestamp("us")),
+            "domain": [f"d{number}" for number in rng.integers(0, 5, size)],
+            "skill": [f"s{number}" for number in rng.integers(0, 9, size)],
+            "score": rng.random(size).round(1),
+        }
+        | ({"note": [str(number) for number in range(size)]} if ids else {})
+    )
+    pq.write_table(table, tmp_path / "e.parquet")
+    [batch] = list(open_events(tmp_path / "e.parquet"))
+    found = []
+    for keep_bytes in (1 << 30, 1 << 15):
+        with Parts(parts=4, keep_bytes=keep_bytes) as parts:
+            for first in range(0, size, 200):
+                parts.add(batch.slice(first, 200))
+            if keep_bytes == 1 << 15:
+                lying = parts.part(0, last=False).rows
+                assert [isinstance(one, Path) for one in lying] == [False, True, False]
+            found.append(scan_parts(parts))
+    one, other = found
+    assert one.events == other.events
+    assert one.scan.sums.tobytes() == other.scan.sums.tobytes()
+    assert np.array_equal(one.scan.gains, other.scan.gains)
+    assert one.scan.half_lives.tobytes() == other.scan.half_lives.tobytes()
+
+
+def test_parts_that_were_never_scanned_leave_no_memory(tmp_path: Path) -> None:
+    stream = open_events(write(make_population(50)[0], tmp_path / "e.parquet"))
+    with Parts() as parts:
+        parts.add_all(stream)
+    gone = weakref.ref(parts._memory)
+    del parts
+    gc.collect()
+    assert gone() is None
 
 
 def test_no_room_for_files_is_said(tmp_path: Path) -> None:

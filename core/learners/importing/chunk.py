@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -44,6 +45,17 @@ def columns_original(names: Sequence[str], columns: Mapping[str, pa.Array]) -> C
     """Return a function that tells a row of columns as JSON, for sources whose rows have no text of their own."""
 
     def told(row: int) -> str:
-        return json.dumps({name: columns[name][row].as_py() for name in names}, default=str, ensure_ascii=False)
+        return json.dumps({name: value_of(columns[name][row]) for name in names}, default=str, ensure_ascii=False)
 
     return told
+
+
+def value_of(found: pa.Scalar) -> Any:
+    """Return a value as Python has it; as text where Python has no such time, or the text is not UTF-8."""
+    try:
+        return found.as_py()
+    except UnicodeDecodeError:
+        told = found.value if isinstance(found, pa.DictionaryScalar) else found
+        return told.as_buffer().to_pybytes().decode("utf-8", "backslashreplace")
+    except (OverflowError, ValueError):
+        return str(found.cast(pa.int64()).as_py())

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from core.learners.importing import canonical as c
-from core.learners.importing.chunk import Chunk
+from core.learners.importing.chunk import Chunk, value_of
 from core.learners.importing.fingerprint import of_column, of_rows
 from core.learners.importing.rejected import Refusal, Rejected, RejectedFile, shown
 from core.learners.words import within
@@ -178,7 +178,7 @@ class _Work:
     def found(self, name: str, row: int) -> str:
         """Return what the source says in a row where a field was looked for."""
         for pick in self._rule(name).picks:
-            values = [self.chunk.columns[path][row].as_py() for path in pick.paths if path in self.chunk.columns]
+            values = [value_of(self.chunk.columns[path][row]) for path in pick.paths if path in self.chunk.columns]
             told = pick.by.join(str(value) for value in values if value is not None)
             if told:
                 return shown(told)

@@ -9,13 +9,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
+from numpy.typing import NDArray
 
 from core.learners.events import EventsError
 from core.learners.importing import fingerprint
-from core.learners.importing.canonical import FIELDS, TEXTS, one_array
-from core.learners.importing.chunk import Chunk, columns_original
+from core.learners.importing.canonical import FIELDS, TEXTS, Mask, one_array
+from core.learners.importing.chunk import Chunk, columns_original, value_of
+from core.learners.importing.rejected import Refusal, shown
+from core.learners.words import unreadable
 
 MAGIC = b"PAR1"
+Refused = tuple[Refusal, str]
 ROWS = 1 << 17
 """Rows of a chunk: few enough that its columns stay near the processor, and need no fresh memory each time."""
 
@@ -59,14 +63,35 @@ def read(path: Path, wanted: list[str]) -> Iterator[Chunk]:
         row = 1
         for batch in file.iter_batches(ROWS, columns=columns if partial else kept):
             found = {name: one_array(batch.column(name)) for name in batch.schema.names}
+            lines = np.arange(row, row + batch.num_rows)
+            row += batch.num_rows
+            good, refused = _readable(found, str(path), lines)
+            if refused:
+                found, lines = {name: column.filter(pa.array(good)) for name, column in found.items()}, lines[good]
             yield Chunk(
                 file=str(path),
                 columns={name: found[name] for name in kept},
-                lines=np.arange(row, row + batch.num_rows),
-                original=columns_original(columns if partial else kept, found),
-                ids=fingerprint.of_rows(list(found.values())) if partial and batch.num_rows else None,
+                lines=lines,
+                original=columns_original(list(found), found),
+                refused=refused,
+                ids=fingerprint.of_rows(list(found.values())) if partial and lines.size else None,
             )
-            row += batch.num_rows
+
+
+def _readable(columns: dict[str, pa.Array], file: str, lines: NDArray[np.int64]) -> tuple[Mask, list[Refused]]:
+    """Return which rows have no text but UTF-8, and the others as they are refused."""
+    good = np.ones(lines.size, dtype=bool)
+    refused = []
+    original = columns_original(list(columns), columns)
+    for name, column in columns.items():
+        bad = unreadable(column)
+        if bad is None:
+            continue
+        for row in np.flatnonzero(bad & good):
+            found = shown(str(value_of(column[int(row)])))
+            refused.append((Refusal(f"{name} is not UTF-8", file, int(lines[row]), found), original(int(row))))
+        good &= ~bad
+    return good, refused
 
 
 def _stored_as_codes(metadata: pyarrow.parquet.FileMetaData) -> set[str]:

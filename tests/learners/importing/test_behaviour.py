@@ -242,6 +242,35 @@ def test_truncated_parquet(tmp_path: Path) -> None:
             open_events(tmp_path / "cut.parquet")
 
 
+@pytest.mark.parametrize("dictionary", [True, False])
+@pytest.mark.parametrize("more", [True, False])
+def test_text_in_parquet_that_is_not_utf8_costs_its_row(tmp_path: Path, dictionary: bool, more: bool) -> None:
+    """As other programs write it; at the end of a word and inside, and in a column that isn't read but for repeats."""
+    words = pa.array([b"ok", b"b\xff", b"\xc3\xa9", None, b"c\xffc"], pa.binary())
+    skill = pa.StringArray.from_buffers(5, words.buffers()[1], words.buffers()[2], words.buffers()[0])
+    columns = {"learner_id": ["a"] * 5, "ts": [1, 2, 3, 4, 5], "domain": ["d"] * 5, "skill": skill}
+    if more:
+        columns |= {"skill": ["s"] * 5, "note": skill}
+    pq.write_table(pa.table(columns), tmp_path / "e.parquet", use_dictionary=dictionary)
+    stream = open_events(tmp_path / "e.parquet")
+    assert collect(stream).ts.tolist() == ([1_000_000, 3_000_000, 4_000_000] if more else [1_000_000, 3_000_000])
+    name = "note" if more else "skill"
+    assert [str(r) for r in stream.rejected.examples[f"{name} is not UTF-8"]] == [
+        f'{tmp_path}/e.parquet:2: {name} is not UTF-8: "b\\xff"',
+        f'{tmp_path}/e.parquet:5: {name} is not UTF-8: "c\\xffc"',
+    ]
+
+
+def test_a_time_that_python_does_not_have_is_told(tmp_path: Path) -> None:
+    times = pa.array([2**62, 1, -(2**62)], pa.timestamp("us"))
+    table = pa.table({"learner_id": ["a"] * 3, "ts": times, "domain": ["d"] * 3, "skill": ["s"] * 3})
+    pq.write_table(table, tmp_path / "e.parquet")
+    stream = open_events(tmp_path / "e.parquet")
+    assert collect(stream).ts.tolist() == [1]
+    told = [str(r) for r in stream.rejected.examples["ts is not between 1970 and 2100"]]
+    assert told[0] == f'{tmp_path}/e.parquet:1: ts is not between 1970 and 2100: "{2**62}"'
+
+
 def test_truncated_and_damaged_gzip(write: Callable[..., Path]) -> None:
     rows = "".join(f"u{n},{n},d,s,,,\n" for n in range(1, 5000))
     whole = gzip.compress((HEADER + rows).encode())
