@@ -103,12 +103,16 @@ def half_lives(
     n = finals = learners = np.uint64(0)
     skills, seen = repeated.skills, repeated.seen
     for learner in range(out.size):
+        begin, end = offsets[learner], offsets[learner + 1]
+        while begin < end and as_of - columns.ts[begin] >= window:
+            begin += 1
+        while end > begin and columns.ts[end - 1] > as_of:
+            end -= 1
         # Written everywhere, counted where it is so: nothing to guess wrong about for the processor.
         count = np.uint64(0)
-        for e in range(np.uint64(offsets[learner]), np.uint64(offsets[learner + 1])):
+        for e in range(np.uint64(begin), np.uint64(end)):
             scored[count] = e
-            ago = as_of - columns.ts[e]
-            count += np.uint64((columns.score[e] == columns.score[e]) & (ago >= 0) & (ago < window))
+            count += np.uint64(columns.score[e] == columns.score[e])
         batch.learner[learners] = learner
         batch.first[learners] = n
         batch.final[learners] = finals
