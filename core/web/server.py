@@ -38,6 +38,9 @@ WARM = ("plotly.graph_objects", "pandas", "pyarrow", "scipy.stats")
 """Imports that a first page would else wait for, and that garbage collection would else walk through each time."""
 
 _STOP_S = 5.0
+_TURN_S = 0.001
+"""How long a thread goes on while another waits for the interpreter: flags wait so long, each time, for a page that is
+being drawn. Python's own are 5 ms."""
 
 
 @contextmanager
@@ -77,6 +80,7 @@ async def serving(state: AppState) -> AsyncIterator[None]:
     """Run what a server process runs besides answering: the monitor and its sources, until the server stops."""
     no_delay_on_listeners()
     keep_reserve(state.store.home)
+    sys.setswitchinterval(_TURN_S)
     gc.collect()
     gc.freeze()  # what is loaded by now stays: collections needn't walk through it
     stop = threading.Event()
